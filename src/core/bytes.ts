@@ -1,0 +1,187 @@
+/**
+ * Reading and writing of binary formats, without Node's Buffer so that protocols stay portable.
+ * Integers: `u8`, `u32` (big endian), `varint` (LEB128, non-negative, up to 2^53-1), `f64` (big endian).
+ */
+
+/** Malformed bytes: where reading stopped and why. Input from a peer or a disk, never a defect of the caller. */
+export class CodecError extends Error {
+  override readonly name = "CodecError";
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** A byte buffer that grows by doubling. `finish` hands out a copy-free view and resets the writer. */
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  u8(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  u32(value: number): void {
+    this.#reserve(4);
+    this.#view.setUint32(this.#length, value);
+    this.#length += 4;
+  }
+
+  f64(value: number): void {
+    this.#reserve(8);
+    this.#view.setFloat64(this.#length, value);
+    this.#length += 8;
+  }
+
+  varint(value: number): void {
+    this.#reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.#length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.#length++] = rest;
+  }
+
+  /** Raw bytes, without a length. */
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** A varint length, then the bytes. */
+  bytes(bytes: Uint8Array): void {
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  /** A binary string (each char code below 256), with its length before it. */
+  binary(text: string): void {
+    this.varint(text.length);
+    this.#reserve(text.length);
+    for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
+  }
+
+  /** What was written so far. The writer starts over with a buffer of its own, so the view stays valid. */
+  finish(): Uint8Array {
+    const out = this.#bytes.subarray(0, this.#length);
+    this.#bytes = new Uint8Array(Math.max(256, Math.min(this.#length, 1 << 16)));
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#length = 0;
+    return out;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+}
+
+/** Reads what `ByteWriter` wrote. Every read is bounds-checked; a length is checked before anything is made of it. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#offset;
+  }
+
+  u8(): number {
+    this.#need(1);
+    return this.#bytes[this.#offset++]!;
+  }
+
+  u32(): number {
+    this.#need(4);
+    const value = this.#view.getUint32(this.#offset);
+    this.#offset += 4;
+    return value;
+  }
+
+  f64(): number {
+    this.#need(8);
+    const value = this.#view.getFloat64(this.#offset);
+    this.#offset += 8;
+    return value;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      if (value > Number.MAX_SAFE_INTEGER) throw new CodecError(`varint over 2^53-1 at offset ${this.#offset}`);
+      if (byte < 0x80) return value;
+      scale *= 0x80;
+    }
+  }
+
+  /** `length` raw bytes as a view into the source, not a copy. */
+  raw(length: number): Uint8Array {
+    this.#need(length);
+    const out = this.#bytes.subarray(this.#offset, this.#offset + length);
+    this.#offset += length;
+    return out;
+  }
+
+  /** Bytes with their length before them; a view, not a copy. */
+  bytes(): Uint8Array {
+    const length = this.varint();
+    return length === 0 ? EMPTY : this.raw(length);
+  }
+
+  binary(): string {
+    return binaryString(this.bytes());
+  }
+
+  /** Throws unless everything has been read: trailing bytes mean that the format is not what we think. */
+  end(): void {
+    if (this.remaining !== 0) throw new CodecError(`${this.remaining} bytes left over at offset ${this.#offset}`);
+  }
+
+  #need(length: number): void {
+    if (length > this.remaining) {
+      throw new CodecError(`need ${length} bytes at offset ${this.#offset}, have ${this.remaining}`);
+    }
+  }
+}
+
+/** Bytes as a string with one char per byte: keys of maps, compact and comparable in byte order. */
+export function binaryString(bytes: Uint8Array): string {
+  if (bytes.length <= 4096) return String.fromCharCode.apply(null, bytes as unknown as number[]);
+  let out = "";
+  for (let i = 0; i < bytes.length; i += 4096) out += binaryString(bytes.subarray(i, i + 4096));
+  return out;
+}
+
+/** The inverse of `binaryString`. */
+export function binaryBytes(text: string): Uint8Array {
+  const out = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i);
+  return out;
+}
