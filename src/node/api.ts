@@ -1,0 +1,142 @@
+/** What a node offers to its doors (RESP, HTTP, the command line) and to the simulator's clients. */
+import type { GroupId, NodeId } from "../core/ids.ts";
+import type { Millis } from "../core/machine.ts";
+import type { Reply } from "../core/reply.ts";
+import type { CommandCall, WatchedKey } from "../data/contract.ts";
+
+export type Consistency = "linearizable" | "sequential" | "stale";
+
+export interface CallOptions {
+  /** Milliseconds until the caller gets `timeout`. Default: the node's `requestTimeout`. */
+  readonly timeout?: Millis;
+  /** For reads. Default linearizable. */
+  readonly consistency?: Consistency;
+}
+
+export type ReplyCallback = (reply: Reply) => void;
+
+export type Replication = "raft";
+
+export interface KeyspaceLimits {
+  readonly maxKeyBytes: number;
+  readonly maxValueBytes: number;
+}
+
+export interface KeyspaceSpec {
+  readonly name: string;
+  readonly replication: Replication;
+  readonly replicas: number;
+  readonly shards: number;
+  readonly limits: KeyspaceLimits;
+}
+
+export interface ShardInfo {
+  readonly group: GroupId;
+  readonly keyspace: string;
+  readonly shard: number;
+  readonly replicas: readonly NodeId[];
+  readonly leader: NodeId | null;
+}
+
+export interface KeyspaceInfo extends KeyspaceSpec {
+  readonly shardList: readonly ShardInfo[];
+}
+
+export interface NodeInfo {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly resp: string;
+  readonly http: string;
+  readonly peer: string;
+  readonly up: boolean;
+}
+
+/** One replica on this node. */
+export interface ReplicaStatus {
+  readonly group: GroupId;
+  readonly keyspace: string;
+  readonly shard: number;
+  readonly role: string;
+  readonly term: number;
+  readonly leader: NodeId | null;
+  readonly lastIndex: number;
+  readonly commitIndex: number;
+  readonly appliedIndex: number;
+  readonly voters: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  /** At the leader: how many entries each other replica is behind. */
+  readonly lag: Readonly<Record<string, number>>;
+  /** Set when the replica stopped itself, and why. */
+  readonly failed: string | null;
+}
+
+export interface NodeStatus {
+  readonly version: string;
+  readonly cluster: string | null;
+  readonly id: NodeId | null;
+  readonly name: string;
+  /** What a start is waiting for, and since how many milliseconds; null once ready. */
+  readonly waiting: { readonly reason: string; readonly milliseconds: number } | null;
+  readonly ready: boolean;
+  readonly uptimeMilliseconds: number;
+  readonly nodes: readonly NodeInfo[];
+  readonly keyspaces: readonly KeyspaceInfo[];
+  readonly replicas: readonly ReplicaStatus[];
+  readonly storage: {
+    readonly healthy: boolean;
+    readonly problem: string | null;
+    readonly logBytes: number;
+    readonly overlayBytes: number;
+  };
+  readonly loopLagMilliseconds: number;
+}
+
+export type AdminRequest =
+  | { readonly type: "keyspace-create"; readonly spec: Partial<KeyspaceSpec> & { readonly name: string } }
+  | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
+  | { readonly type: "keyspace-drop"; readonly name: string }
+  /** Nodes add themselves when they join; this removes one: its replicas move to other nodes. */
+  | { readonly type: "node-remove"; readonly node: string }
+  /** Moves the leadership of one shard (or of all that `from` leads) to the node named `to`. */
+  | { readonly type: "transfer-leader"; readonly group: GroupId; readonly to: string };
+
+export type AdminResult =
+  | { readonly ok: true; readonly detail: string }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** Counters and gauges for /metrics; names without the `kvorum_` prefix. */
+export interface NodeMetrics {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly gauges: Readonly<Record<string, number>>;
+}
+
+export interface KvorumNode {
+  /**
+   * Runs a command wherever its keys live, and calls back exactly once, in a later turn or in this one. Errors are
+   * `Failure` replies. The arguments may be reused by the caller once this returns. Arity and `validate` are checked here.
+   */
+  execute(call: CommandCall, options: CallOptions, done: ReplyCallback): void;
+  /** The same on one shard, for commands without a key (scans, counts). */
+  executeOn(group: GroupId, call: CommandCall, options: CallOptions, done: ReplyCallback): void;
+  /**
+   * All commands in one atomic step; they must live in one shard. Answers an array of replies, or NULL_ARRAY when a
+   * watched key has another version by then.
+   */
+  transaction(
+    calls: readonly CommandCall[],
+    watched: readonly WatchedKey[],
+    options: CallOptions,
+    done: ReplyCallback,
+  ): void;
+  /** Every shard of every keyspace, in a stable order; the catalog's present state. */
+  shards(): readonly ShardInfo[];
+  keyspaces(): readonly KeyspaceInfo[];
+  status(): NodeStatus;
+  metrics(): NodeMetrics;
+  /** Like `execute`: forwarded to where it has to be decided. */
+  admin(request: AdminRequest, done: (result: AdminResult) => void): void;
+  /** Is called when the node becomes ready, or at once if it is. */
+  whenReady(callback: () => void): void;
+  /** Hands over leadership, answers what is in flight, closes files and sockets. */
+  close(done: () => void): void;
+}
