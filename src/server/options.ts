@@ -1,0 +1,358 @@
+/**
+ * Every option of a node, in one schema: its name, what it means, its unit, its default and what it accepts. Flags,
+ * environment variables, the YAML file, `--explain-config` and the documentation are all derived from this table.
+ *
+ * Values may come as text (flags, environment) or typed (YAML); each option accepts both.
+ */
+import { isIP } from "node:net";
+import { z } from "zod";
+import type { Address } from "../core/world.ts";
+
+/** A founding member: a node's name and where its peers reach it. */
+export interface NamedAddress extends Address {
+  readonly name: string;
+}
+
+/** What the table knows of an option besides its schema. */
+export interface OptionInfo {
+  readonly description: string;
+  /** How an accepted value looks, in words: completes the sentence "expected …". */
+  readonly expects: string;
+  readonly unit?: string;
+  /** Placeholder in `--help`; options without one are switches. */
+  readonly placeholder?: string;
+}
+
+const info = z.registry<OptionInfo>();
+
+const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** `host:port`, with an IPv6 host in brackets; null when it is not that. Port 0 is refused: nobody can call it. */
+export function parseAddress(text: string): Address | null {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
+  if (match === null) return null;
+  const host = match[1] ?? match[2]!;
+  const port = Number(match[3]);
+  if (port < 1 || port > 65_535 || (match[1] !== undefined && isIP(host) !== 6)) return null;
+  return { host, port };
+}
+
+/** The inverse of `parseAddress`. */
+export function formatAddress(address: Address): string {
+  return `${isIP(address.host) === 6 ? `[${address.host}]` : address.host}:${address.port}`;
+}
+
+/** Only this machine can reach a loopback host. A name other than localhost may resolve to anything, so it counts as foreign. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
+
+function millis(value: unknown): unknown {
+  const match = typeof value === "string" ? /^(\d+(?:\.\d+)?)\s*(ms|s|m)?$/.exec(value.trim()) : null;
+  return match === null ? value : Number(match[1]) * UNITS[match[2] ?? "ms"]!;
+}
+
+function number(value: unknown): unknown {
+  return typeof value === "string" && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
+}
+
+function boolean(value: unknown): unknown {
+  if (value === "true" || value === "1" || value === "yes") return true;
+  if (value === "false" || value === "0" || value === "no") return false;
+  return value;
+}
+
+/** Text is a comma-separated list; flags that are given several times arrive as a list of such texts. */
+function list(value: unknown): unknown {
+  if (typeof value === "string") return split(value);
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.flatMap(split);
+  return value;
+}
+
+function split(text: string): string[] {
+  return text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
+/** In YAML the founding members may also be a map of name to address. */
+function members(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return list(value);
+  return Object.entries(value).map(([name, address]) => `${name}=${String(address)}`);
+}
+
+const address = z.string().transform((text, context): Address => {
+  const parsed = parseAddress(text);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: "custom", message: `"${text}" is not HOST:PORT` });
+  return z.NEVER;
+});
+
+const namedAddress = z.string().transform((text, context): NamedAddress => {
+  const equals = text.indexOf("=");
+  const name = text.slice(0, Math.max(equals, 0)).trim();
+  const parsed = parseAddress(text.slice(equals + 1));
+  if (NAME_PATTERN.test(name) && parsed !== null) return { name, ...parsed };
+  context.addIssue({ code: "custom", message: `"${text}" is not NAME=HOST:PORT` });
+  return z.NEVER;
+});
+
+const port = (fallback: number, description: string) =>
+  z.preprocess(number, z.int().min(0).max(65_535)).default(fallback).register(info, {
+    description,
+    expects: "a port number from 0 to 65535 (0: any free port)",
+    placeholder: "port",
+  });
+
+const duration = (fallback: number, min: number, max: number, description: string) =>
+  z
+    .preprocess(millis, z.number().min(min).max(max))
+    .default(fallback)
+    .register(info, {
+      description,
+      expects: `a duration from ${min} to ${max} ms, such as 750, 750ms or 5s`,
+      unit: "ms",
+      placeholder: "ms",
+    });
+
+const toggle = (fallback: boolean, description: string) =>
+  z
+    .preprocess(boolean, z.boolean())
+    .default(fallback)
+    .register(info, { description, expects: "true or false" });
+
+const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/);
+
+/** The levels of the log, from the most to the least talkative. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+
+const schema = z.strictObject({
+  name: z.string().regex(NAME_PATTERN).default("n1").register(info, {
+    description: "The node's name, unique in its cluster; it stays with the data directory.",
+    expects: "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
+    placeholder: "name",
+  }),
+  dataDir: z.string().min(1).default("kvorum-data").register(info, {
+    description: "Where the node keeps its log and its state. One running node per directory.",
+    expects: "a path",
+    placeholder: "path",
+  }),
+  host: host.default("127.0.0.1").register(info, {
+    description: "The address on which all doors listen.",
+    expects: "an IP address or a host name, without a port",
+    placeholder: "host",
+  }),
+  advertiseHost: host.nullable().default(null).register(info, {
+    description: "The host under which clients and peers reach this node; null means the same as host.",
+    expects: "an IP address or a host name, without a port",
+    placeholder: "host",
+  }),
+  respPort: port(7410, "Where Redis clients connect."),
+  httpPort: port(7411, "Where /health, /metrics and /v1 are served."),
+  peerPort: port(7412, "Where the other nodes connect."),
+  initial: z
+    .preprocess(members, z.array(namedAddress))
+    .default([])
+    .register(info, {
+      description:
+        "The nodes that found a new cluster together, this one included; the same list on each. Ignored once the " +
+        "data directory belongs to a cluster. Empty, with join empty too: a new cluster of this node alone.",
+      expects: "a list of NAME=HOST:PEER-PORT",
+      placeholder: "name=host:port,...",
+    }),
+  join: z.preprocess(list, z.array(address)).default([]).register(info, {
+    description:
+      "Peer addresses of an existing cluster that this node joins. Ignored once the data directory belongs to one.",
+    expects: "a list of HOST:PEER-PORT",
+    placeholder: "host:port,...",
+  }),
+  insecure: toggle(
+    false,
+    "Allows listening beyond this machine although there is neither TLS nor a login: whoever reaches the port can read and write.",
+  ),
+  allowedHosts: z
+    .preprocess(list, z.array(host))
+    .default([])
+    .register(info, {
+      description:
+        "Further host names under which /v1 may be called. IP addresses, localhost, host and advertiseHost always may; " +
+        "the check keeps web pages from reaching the node by DNS rebinding.",
+      expects: "a list of host names, without ports",
+      placeholder: "host,...",
+    }),
+  logLevel: z
+    .enum(LOG_LEVELS)
+    .default("info")
+    .register(info, {
+      description: "What is logged, to standard error, one JSON object a line (readable text on a terminal).",
+      expects: LOG_LEVELS.join(", "),
+      placeholder: "level",
+    }),
+  limits: z.strictObject({
+    maxConnections: z.preprocess(number, z.int().min(1).max(1_000_000)).default(20_000).register(info, {
+      description: "Client connections at a time; one more is refused with an error.",
+      expects: "a whole number from 1 to 1000000",
+      unit: "connections",
+      placeholder: "count",
+    }),
+    requestTimeout: duration(
+      5_000,
+      10,
+      3_600_000,
+      "How long a request may take before its client gets `timeout` (indefinite) or `no-leader` (definite).",
+    ),
+  }),
+  raft: z.strictObject({
+    electionTimeoutMin: duration(
+      300,
+      20,
+      60_000,
+      "A follower that hears nothing for this long may start an election.",
+    ),
+    electionTimeoutMax: duration(
+      600,
+      20,
+      120_000,
+      "Election timeouts are drawn at random between the minimum and this.",
+    ),
+    heartbeatInterval: duration(75, 5, 30_000, "How often an idle leader tells its followers that it lives."),
+    lease: toggle(
+      true,
+      "Leaders serve linearizable reads by lease, without asking their followers each time. Assumes clocks that run at nearly the same rate.",
+    ),
+  }),
+});
+
+/** Everything a node has to be told, validated. */
+export type ServerOptions = z.infer<typeof schema>;
+
+/** One option of the table. */
+export interface OptionLeaf {
+  /** Names from the outside in: `["limits", "maxConnections"]`. */
+  readonly path: readonly string[];
+  readonly info: OptionInfo;
+  readonly fallback: unknown;
+  /** The validated value, or what is wrong with it. */
+  parse(
+    value: unknown,
+  ): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly problem: string };
+}
+
+/** The whole table, flat, in its order. */
+export const OPTION_LEAVES: readonly OptionLeaf[] = leavesOf(schema.shape, []);
+
+function leavesOf(shape: Readonly<Record<string, z.ZodType>>, path: readonly string[]): OptionLeaf[] {
+  return Object.entries(shape).flatMap(([name, leaf]) => {
+    if (leaf instanceof z.ZodObject)
+      return leavesOf(leaf.shape as Record<string, z.ZodType>, [...path, name]);
+    const about = info.get(leaf);
+    if (about === undefined) throw new Error(`the option ${[...path, name].join(".")} has no description`);
+    const parse: OptionLeaf["parse"] = (value) => {
+      // `undefined` would be taken for "not given" and become the default.
+      const result = value === undefined ? leaf.safeParse(Symbol("undefined")) : leaf.safeParse(value);
+      if (result.success) return { ok: true, value: result.data };
+      const custom = result.error.issues.find((issue) => issue.code === "custom");
+      const problem = custom === undefined ? `${show(value)} is not valid` : custom.message;
+      return { ok: false, problem: `${problem}; expected ${about.expects}` };
+    };
+    return [{ path: [...path, name], info: about, fallback: leaf.parse(undefined), parse }];
+  });
+}
+
+function show(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
+}
+
+/** A contradiction between options: which of them, what is wrong, what to do. */
+export interface Contradiction {
+  readonly options: readonly string[];
+  readonly problem: string;
+  readonly advice: string;
+}
+
+/** What no single option can know. Empty when the options fit together. */
+export function contradictions(options: ServerOptions): readonly Contradiction[] {
+  const found: Contradiction[] = [];
+  const { host: listen, advertiseHost, raft } = options;
+
+  if (!isLoopback(listen) && !options.insecure) {
+    found.push({
+      options: ["host", "insecure"],
+      problem: `host "${listen}" can be reached from other machines, and this version has neither TLS nor users: anyone there could read and write everything`,
+      advice:
+        "keep host on 127.0.0.1, or write insecure: true (--insecure) if the network itself keeps strangers out",
+    });
+  }
+  if ((listen === "0.0.0.0" || listen === "::") && advertiseHost === null) {
+    found.push({
+      options: ["advertiseHost"],
+      problem: `host "${listen}" means every interface, and nobody can connect to that`,
+      advice: "say under which name or address others reach this node: advertiseHost (--advertise-host)",
+    });
+  }
+  const ports = [options.respPort, options.httpPort, options.peerPort].filter((value) => value !== 0);
+  if (new Set(ports).size !== ports.length) {
+    found.push({
+      options: ["respPort", "httpPort", "peerPort"],
+      problem: `respPort ${options.respPort}, httpPort ${options.httpPort} and peerPort ${options.peerPort} are not all different`,
+      advice: "give each door a port of its own",
+    });
+  }
+  if (options.initial.length > 0 && options.join.length > 0) {
+    found.push({
+      options: ["initial", "join"],
+      problem: "a node either founds a new cluster or joins an existing one",
+      advice: "keep one of initial and join",
+    });
+  }
+  const names = options.initial.map((member) => member.name);
+  if (new Set(names).size !== names.length) {
+    found.push({
+      options: ["initial"],
+      problem: `initial names a node twice: ${names.join(", ")}`,
+      advice: "name every founding node once",
+    });
+  }
+  if (names.length > 0 && !names.includes(options.name)) {
+    found.push({
+      options: ["initial", "name"],
+      problem: `initial lists ${names.join(", ")}, but not this node, ${options.name}`,
+      advice: "add this node to initial, or correct its name, or use join to enter an existing cluster",
+    });
+  }
+  if (raft.electionTimeoutMin > raft.electionTimeoutMax) {
+    found.push({
+      options: ["raft.electionTimeoutMin", "raft.electionTimeoutMax"],
+      problem: `raft.electionTimeoutMin ${raft.electionTimeoutMin} ms is over raft.electionTimeoutMax ${raft.electionTimeoutMax} ms`,
+      advice: "make the minimum smaller than the maximum",
+    });
+  }
+  if (raft.heartbeatInterval * 2 > raft.electionTimeoutMin) {
+    found.push({
+      options: ["raft.heartbeatInterval", "raft.electionTimeoutMin"],
+      problem: `raft.heartbeatInterval ${raft.heartbeatInterval} ms is over half of raft.electionTimeoutMin ${raft.electionTimeoutMin} ms: one late heartbeat would cost the leader its place`,
+      advice: "lower raft.heartbeatInterval or raise raft.electionTimeoutMin",
+    });
+  }
+  return found;
+}
+
+/** The nested options out of validated values, one for every leaf of the table. */
+export function assembleOptions(values: ReadonlyMap<OptionLeaf, unknown>): ServerOptions {
+  const root: Record<string, unknown> = {};
+  for (const [leaf, value] of values) {
+    const [first, second] = leaf.path;
+    if (second === undefined) root[first!] = value;
+    else root[first!] = { ...(root[first!] as Record<string, unknown> | undefined), [second]: value };
+  }
+  return root as ServerOptions;
+}
+
+/** The options with every default, and what a test or an embedding process wants to be different. */
+export function defaultOptions(changes: Partial<ServerOptions> = {}): ServerOptions {
+  const values = new Map(OPTION_LEAVES.map((leaf) => [leaf, leaf.fallback]));
+  return { ...assembleOptions(values), ...changes };
+}
