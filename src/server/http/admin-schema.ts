@@ -1,0 +1,44 @@
+/** What POST /v1/admin accepts. The node decides whether a request makes sense; this only keeps malformed ones out. */
+import { z } from "zod";
+import { groupId } from "../../core/ids.ts";
+import type { AdminRequest } from "../../node/api.ts";
+
+const name = z.string().min(1).max(128);
+const count = z.int().min(1);
+const limits = z.strictObject({ maxKeyBytes: count, maxValueBytes: count });
+const someLimits = z.strictObject({
+  maxKeyBytes: count.exactOptional(),
+  maxValueBytes: count.exactOptional(),
+});
+
+const schema = z.discriminatedUnion("type", [
+  z.strictObject({
+    type: z.literal("keyspace-create"),
+    spec: z.strictObject({
+      name,
+      replication: z.enum(["raft"]).exactOptional(),
+      replicas: count.exactOptional(),
+      shards: count.exactOptional(),
+      limits: limits.exactOptional(),
+    }),
+  }),
+  z.strictObject({ type: z.literal("keyspace-alter"), name, limits: someLimits }),
+  z.strictObject({ type: z.literal("keyspace-drop"), name }),
+  z.strictObject({ type: z.literal("node-remove"), node: name }),
+  z.strictObject({
+    type: z.literal("transfer-leader"),
+    group: z.int().min(0).max(0xffff_ffff).transform(groupId),
+    to: name,
+  }),
+]) satisfies z.ZodType<AdminRequest>;
+
+/** The request, or one sentence that names every field that is wrong. */
+export function parseAdminRequest(body: unknown): AdminRequest | { readonly problem: string } {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => {
+    const where = issue.path.length === 0 ? "the body" : issue.path.join(".");
+    return `${where}: ${issue.message}`;
+  });
+  return { problem: problems.join("; ") };
+}

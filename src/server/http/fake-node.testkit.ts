@@ -1,0 +1,99 @@
+/** A node that answers what a test tells it to: for the doors and the command line, which need no cluster to be tested. */
+import { groupId, nodeId } from "../../core/ids.ts";
+import { OK, type Reply } from "../../core/reply.ts";
+import type { AdminRequest, AdminResult, KvorumNode, NodeMetrics, NodeStatus } from "../../node/api.ts";
+
+export interface FakeNode extends KvorumNode {
+  /** May be changed at any time. */
+  state: NodeStatus;
+  numbers: NodeMetrics;
+  adminResult: AdminResult | null;
+  readonly adminRequests: AdminRequest[];
+}
+
+export function fakeStatus(changes: Partial<NodeStatus> = {}): NodeStatus {
+  const keyspace = {
+    name: "default",
+    replication: "raft",
+    replicas: 3,
+    shards: 2,
+    limits: { maxKeyBytes: 65_536, maxValueBytes: 16_777_216 },
+  } as const;
+  const replicas = [nodeId(1), nodeId(2), nodeId(3)];
+  const replica = {
+    keyspace: "default",
+    term: 2,
+    lastIndex: 12,
+    commitIndex: 12,
+    appliedIndex: 11,
+    voters: replicas,
+    learners: [],
+    failed: null,
+  };
+  return {
+    version: "0.1.0",
+    cluster: "00112233445566778899aabbccddeeff",
+    id: nodeId(1),
+    name: "n1",
+    waiting: null,
+    ready: true,
+    uptimeMilliseconds: 61_000,
+    nodes: [1, 2, 3].map((number) => ({
+      id: nodeId(number),
+      name: `n${number}`,
+      resp: `127.0.0.1:${7400 + number * 10}`,
+      http: `127.0.0.1:${7401 + number * 10}`,
+      peer: `127.0.0.1:${7402 + number * 10}`,
+      up: number !== 3,
+    })),
+    keyspaces: [
+      {
+        ...keyspace,
+        shardList: [
+          { group: groupId(1), keyspace: "default", shard: 0, replicas, leader: nodeId(1) },
+          { group: groupId(2), keyspace: "default", shard: 1, replicas, leader: nodeId(2) },
+        ],
+      },
+    ],
+    replicas: [
+      {
+        ...replica,
+        group: groupId(0),
+        keyspace: "system",
+        shard: 0,
+        role: "follower",
+        leader: nodeId(2),
+        lag: {},
+      },
+      { ...replica, group: groupId(1), shard: 0, role: "leader", leader: nodeId(1), lag: { "2": 0, "3": 7 } },
+      { ...replica, group: groupId(2), shard: 1, role: "follower", leader: nodeId(2), lag: {} },
+    ],
+    storage: { healthy: true, problem: null, logBytes: 1024, overlayBytes: 12 },
+    loopLagMilliseconds: 1.5,
+    ...changes,
+  };
+}
+
+export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
+  const answer = (done: (reply: Reply) => void) => setImmediate(done, OK);
+  const node: FakeNode = {
+    state: fakeStatus(changes),
+    numbers: { counters: { commands: 41, syncs_total: 7 }, gauges: { connections: 3 } },
+    adminResult: { ok: true, detail: "done" },
+    adminRequests: [],
+    execute: (_call, _options, done) => answer(done),
+    executeOn: (_group, _call, _options, done) => answer(done),
+    transaction: (_calls, _watched, _options, done) => answer(done),
+    shards: () => node.state.keyspaces.flatMap((keyspace) => keyspace.shardList),
+    keyspaces: () => node.state.keyspaces,
+    status: () => node.state,
+    metrics: () => node.numbers,
+    admin(request, done) {
+      node.adminRequests.push(request);
+      if (node.adminResult !== null) setImmediate(done, node.adminResult);
+    },
+    whenReady: (callback) => callback(),
+    close: (done) => setImmediate(done),
+  };
+  return node;
+}
