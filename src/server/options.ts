@@ -7,6 +7,8 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import type { Address } from "../core/world.ts";
+import { DEFAULT_NODE_LIMITS, DEFAULT_TIMINGS } from "../node/options.ts";
+import { DEFAULT_OPTIONS as DEFAULT_RESP_OPTIONS } from "./resp/options.ts";
 
 /** A founding member: a node's name and where its peers reach it. */
 export interface NamedAddress extends Address {
@@ -47,11 +49,27 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
+const KIB = 1_024;
+const MIB = 1_048_576;
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
 
 function millis(value: unknown): unknown {
   const match = typeof value === "string" ? /^(\d+(?:\.\d+)?)\s*(ms|s|m)?$/.exec(value.trim()) : null;
   return match === null ? value : Number(match[1]) * UNITS[match[2] ?? "ms"]!;
+}
+
+/** `1048576`, `1MiB`, `1mb` (binary either way); null when it is no whole number of bytes above zero. */
+export function parseBytes(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)\s*(?:(k|m|g)?i?b?)$/i.exec(text.trim());
+  if (match === null) return null;
+  const scale = { "": 1, k: 1_024, m: 1_048_576, g: 1_073_741_824 }[(match[2] ?? "").toLowerCase()]!;
+  const value = Number(match[1]) * scale;
+  return Number.isSafeInteger(value) && value > 0 ? value : null;
+}
+
+function size(value: unknown): unknown {
+  return typeof value === "string" ? (parseBytes(value) ?? value) : value;
 }
 
 function number(value: unknown): unknown {
@@ -116,6 +134,28 @@ const duration = (fallback: number, min: number, max: number, description: strin
       expects: `a duration from ${min} to ${max} ms, such as 750, 750ms or 5s`,
       unit: "ms",
       placeholder: "ms",
+    });
+
+const count = (fallback: number, min: number, max: number, unit: string, description: string) =>
+  z
+    .preprocess(number, z.int().min(min).max(max))
+    .default(fallback)
+    .register(info, {
+      description,
+      expects: `a whole number from ${min} to ${max}`,
+      unit,
+      placeholder: "count",
+    });
+
+const byteCount = (fallback: number, min: number, description: string) =>
+  z
+    .preprocess(size, z.int().min(min))
+    .default(fallback)
+    .register(info, {
+      description,
+      expects: `a size of at least ${min} bytes, such as 1048576 or 1MiB`,
+      unit: "bytes",
+      placeholder: "bytes",
     });
 
 const toggle = (fallback: boolean, description: string) =>
@@ -192,35 +232,118 @@ const schema = z.strictObject({
       placeholder: "level",
     }),
   limits: z.strictObject({
-    maxConnections: z.preprocess(number, z.int().min(1).max(1_000_000)).default(20_000).register(info, {
-      description: "Client connections at a time; one more is refused with an error.",
-      expects: "a whole number from 1 to 1000000",
-      unit: "connections",
-      placeholder: "count",
-    }),
     requestTimeout: duration(
       5_000,
       10,
       3_600_000,
       "How long a request may take before its client gets `timeout` (indefinite) or `no-leader` (definite).",
     ),
+    maxConnections: count(
+      DEFAULT_RESP_OPTIONS.maxConnections,
+      1,
+      1_000_000,
+      "connections",
+      "Redis clients at a time; one more is told so and disconnected.",
+    ),
+    maxInFlight: count(
+      DEFAULT_NODE_LIMITS.maxInFlight,
+      1,
+      10_000_000,
+      "requests",
+      "Requests under way at this node; one more is refused as overloaded.",
+    ),
+    maxPipelinedCommands: count(
+      DEFAULT_RESP_OPTIONS.maxPipelinedCommands,
+      1,
+      1_000_000,
+      "commands",
+      "Unanswered commands of one client, at which reading from it pauses.",
+    ),
+    maxPipelinedBytes: byteCount(
+      DEFAULT_RESP_OPTIONS.maxPipelinedBytes,
+      64 * KIB,
+      "Unanswered requests and unsent replies of one client, at which reading from it pauses.",
+    ),
+    maxCommandBytes: byteCount(
+      DEFAULT_RESP_OPTIONS.maxCommandBytes,
+      64 * KIB,
+      "One command with all its arguments, and all commands queued by one MULTI.",
+    ),
+    maxOutputBytes: byteCount(
+      DEFAULT_RESP_OPTIONS.maxOutputBytes,
+      64 * KIB,
+      "A client with more unsent replies than this is disconnected.",
+    ),
+    maxBufferedBytes: byteCount(
+      DEFAULT_RESP_OPTIONS.maxBufferedBytes,
+      1 * MIB,
+      "When the buffers of all clients hold more, the client that holds most is disconnected.",
+    ),
+    maxUnsyncedBytes: byteCount(
+      DEFAULT_NODE_LIMITS.maxUnsyncedBytes,
+      1 * MIB,
+      "Log that is not durable yet; beyond it, writes are refused as overloaded.",
+    ),
+    maxOverlayBytes: byteCount(
+      DEFAULT_NODE_LIMITS.maxOverlayBytes,
+      1 * MIB,
+      "Applied state that has not reached the store yet; beyond it, writes are refused as overloaded.",
+    ),
+    idleTimeout: duration(
+      DEFAULT_RESP_OPTIONS.idleTimeout,
+      0,
+      86_400_000,
+      "A Redis client that is silent for longer is disconnected; 0: never.",
+    ),
+  }),
+  storage: z.strictObject({
+    logSegmentBytes: byteCount(
+      DEFAULT_NODE_LIMITS.logSegmentBytes,
+      1 * MIB,
+      "Size of one file of the write-ahead log.",
+    ),
+    logRetainBytes: byteCount(
+      DEFAULT_NODE_LIMITS.logRetainBytes,
+      4 * MIB,
+      "Size of the node's whole log at which the oldest segments are freed.",
+    ),
+    compactAtBytes: byteCount(
+      DEFAULT_NODE_LIMITS.compactAtBytes,
+      64 * KIB,
+      "Size of a shard's log at which entries that every replica has are dropped.",
+    ),
+    compactForcedAtBytes: byteCount(
+      DEFAULT_NODE_LIMITS.compactForcedAtBytes,
+      64 * KIB,
+      "Size of a shard's log at which also entries that a lagging replica still lacks are dropped: it gets a snapshot.",
+    ),
+    snapshotChunkBytes: byteCount(
+      DEFAULT_NODE_LIMITS.snapshotChunkBytes,
+      4 * KIB,
+      "How much of a snapshot travels in one message.",
+    ),
   }),
   raft: z.strictObject({
     electionTimeoutMin: duration(
-      300,
+      DEFAULT_TIMINGS.electionTimeoutMin,
       20,
       60_000,
       "A follower that hears nothing for this long may start an election.",
     ),
     electionTimeoutMax: duration(
-      600,
+      DEFAULT_TIMINGS.electionTimeoutMax,
       20,
       120_000,
       "Election timeouts are drawn at random between the minimum and this.",
     ),
-    heartbeatInterval: duration(75, 5, 30_000, "How often an idle leader tells its followers that it lives."),
+    heartbeatInterval: duration(
+      DEFAULT_TIMINGS.heartbeatInterval,
+      5,
+      30_000,
+      "How often an idle leader tells its followers that it lives.",
+    ),
     lease: toggle(
-      true,
+      DEFAULT_TIMINGS.lease,
       "Leaders serve linearizable reads by lease, without asking their followers each time. Assumes clocks that run at nearly the same rate.",
     ),
   }),
@@ -335,6 +458,28 @@ export function contradictions(options: ServerOptions): readonly Contradiction[]
       options: ["raft.heartbeatInterval", "raft.electionTimeoutMin"],
       problem: `raft.heartbeatInterval ${raft.heartbeatInterval} ms is over half of raft.electionTimeoutMin ${raft.electionTimeoutMin} ms: one late heartbeat would cost the leader its place`,
       advice: "lower raft.heartbeatInterval or raise raft.electionTimeoutMin",
+    });
+  }
+  const { storage, limits: max } = options;
+  if (storage.compactForcedAtBytes < storage.compactAtBytes) {
+    found.push({
+      options: ["storage.compactAtBytes", "storage.compactForcedAtBytes"],
+      problem: `storage.compactForcedAtBytes ${storage.compactForcedAtBytes} is below storage.compactAtBytes ${storage.compactAtBytes}`,
+      advice: "forcing comes after asking: make it the larger one",
+    });
+  }
+  if (storage.logRetainBytes < 2 * storage.logSegmentBytes) {
+    found.push({
+      options: ["storage.logRetainBytes", "storage.logSegmentBytes"],
+      problem: `storage.logRetainBytes ${storage.logRetainBytes} does not hold two segments of ${storage.logSegmentBytes} bytes`,
+      advice: "raise storage.logRetainBytes or lower storage.logSegmentBytes",
+    });
+  }
+  if (max.maxPipelinedBytes > max.maxBufferedBytes) {
+    found.push({
+      options: ["limits.maxPipelinedBytes", "limits.maxBufferedBytes"],
+      problem: `limits.maxPipelinedBytes ${max.maxPipelinedBytes} of one client is over limits.maxBufferedBytes ${max.maxBufferedBytes} of all together`,
+      advice: "lower the first or raise the second",
     });
   }
   return found;

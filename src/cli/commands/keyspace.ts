@@ -1,0 +1,248 @@
+/** `kvorum keyspace`: create, list, describe, alter, drop. */
+import type { Command } from "commander";
+import type { AdminRequest, KeyspaceInfo } from "../../node/api.ts";
+import { parseBytes } from "../../server/options.ts";
+import type { CliContext } from "../context.ts";
+import { clusterView } from "../cluster-status.ts";
+import { CliError, usage } from "../failure.ts";
+import { administer, nodeUrls, reachNode } from "../http-client.ts";
+import { addHelp, command, URL_OPTION } from "../help.ts";
+import { table } from "../text/table.ts";
+import { nearest } from "../text/suggest.ts";
+import { bytes, plural } from "../text/units.ts";
+
+interface UrlFlag {
+  readonly url?: string;
+}
+
+interface LimitFlags extends UrlFlag {
+  readonly maxValueBytes?: string;
+  readonly maxKeyBytes?: string;
+}
+
+interface CreateFlags extends LimitFlags {
+  readonly replication?: string;
+  readonly replicas?: string;
+  readonly shards?: string;
+}
+
+export function addKeyspace(program: Command, context: CliContext): void {
+  const keyspace = program.command("keyspace").description("Create, look at, change and drop keyspaces.");
+  addHelp(keyspace, [
+    ["kvorum keyspace create carts", "keys that start with carts: live in it"],
+    ["kvorum keyspace list", ""],
+    ["kvorum keyspace alter carts --max-value-bytes 1MiB", ""],
+  ]);
+  addCreate(keyspace, context);
+  addLook(keyspace, context);
+  addChange(keyspace, context);
+}
+
+function addCreate(keyspace: Command, context: CliContext): void {
+  const create = command(keyspace, "create <name>")
+    .description("Create a keyspace. Keys whose name starts with NAME: belong to it from then on.")
+    .option("--replication <protocol>", "how its shards are replicated: raft", "raft")
+    .option("--replicas <count>", "copies of each shard (default: 3, or all nodes when there are fewer)")
+    .option("--shards <count>", "parts that work independently (default: 8)")
+    .option("--max-value-bytes <bytes>", "largest value, such as 1048576 or 1MiB (default: 16MiB)")
+    .option("--max-key-bytes <bytes>", "longest key, at most 64KiB (default: 64KiB)")
+    .option(...URL_OPTION)
+    .action(async (name: string, flags: CreateFlags) => {
+      const changed = limitsOf(flags);
+      const replicas = count("--replicas", flags.replicas);
+      const shards = count("--shards", flags.shards);
+      if (flags.replication !== undefined && flags.replication !== "raft") {
+        throw usage(
+          `--replication: "${flags.replication}" does not exist in this version`,
+          "Use --replication raft.",
+        );
+      }
+      const { url, status } = await reachNode(nodeUrls(flags.url, context.env));
+      // The request carries both limits or none: what is not given is taken from the default keyspace.
+      const defaults = status.keyspaces.find((info) => info.name === "default")?.limits ?? DEFAULT_LIMITS;
+      const limits = Object.keys(changed).length === 0 ? {} : { limits: { ...defaults, ...changed } };
+      await send(context, url, {
+        type: "keyspace-create",
+        spec: {
+          name,
+          replication: "raft",
+          ...(replicas === undefined ? {} : { replicas }),
+          ...(shards === undefined ? {} : { shards }),
+          ...limits,
+        },
+      });
+    });
+  addHelp(create, [
+    ["kvorum keyspace create carts", "3 replicas, 8 shards"],
+    ["kvorum keyspace create big --replicas 5 --shards 32", ""],
+    ["kvorum keyspace create tiny --max-value-bytes 4KiB", ""],
+    ["redis-cli -p 7410 set carts:42 milk", "a key in it"],
+  ]);
+}
+
+const DEFAULT_LIMITS = { maxKeyBytes: 65_536, maxValueBytes: 16_777_216 };
+
+function addLook(keyspace: Command, context: CliContext): void {
+  const list = command(keyspace, "list")
+    .description("List all keyspaces.")
+    .option(...URL_OPTION)
+    .option("--json", "print JSON")
+    .action(async (flags: UrlFlag & { json?: true }) => {
+      const { status } = await reachNode(nodeUrls(flags.url, context.env));
+      if (flags.json === true) context.stdout.write(`${JSON.stringify(status.keyspaces, null, 2)}\n`);
+      else context.stdout.write(listText(status.keyspaces, context));
+    });
+  addHelp(list, [["kvorum keyspace list --json", ""]]);
+
+  const describe = command(keyspace, "describe <name>")
+    .description("Show what a keyspace promises, its limits, its shards and who leads them.")
+    .option(...URL_OPTION)
+    .option("--json", "print JSON")
+    .action(async (name: string, flags: UrlFlag & { json?: true }) => {
+      const urls = nodeUrls(flags.url, context.env);
+      const { status } = await reachNode(urls);
+      const found = status.keyspaces.find((info) => info.name === name);
+      if (found === undefined) throw noSuchKeyspace(name, status.keyspaces);
+      if (flags.json === true) context.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+      else context.stdout.write(await describeText(found, urls, context));
+    });
+  addHelp(describe, [["kvorum keyspace describe default", ""]]);
+}
+
+function addChange(keyspace: Command, context: CliContext): void {
+  const alter = command(keyspace, "alter <name>")
+    .description("Change the limits of a keyspace. Values that are there already stay as they are.")
+    .option("--max-value-bytes <bytes>", "largest value, such as 1048576 or 1MiB")
+    .option("--max-key-bytes <bytes>", "longest key, at most 64KiB")
+    .option(...URL_OPTION)
+    .action(async (name: string, flags: LimitFlags) => {
+      const limits = limitsOf(flags);
+      if (Object.keys(limits).length === 0) {
+        throw usage("there is nothing to change", "Give --max-value-bytes or --max-key-bytes.");
+      }
+      const { url } = await reachNode(nodeUrls(flags.url, context.env));
+      await send(context, url, { type: "keyspace-alter", name, limits });
+    });
+  addHelp(alter, [["kvorum keyspace alter carts --max-value-bytes 1MiB", ""]]);
+
+  const drop = command(keyspace, "drop <name>")
+    .description("Delete a keyspace with all its data, on every node. There is no way back.")
+    .option("--yes", "really do it")
+    .option(...URL_OPTION)
+    .action(async (name: string, flags: UrlFlag & { yes?: true }) => {
+      const { url, status } = await reachNode(nodeUrls(flags.url, context.env));
+      const found = status.keyspaces.find((info) => info.name === name);
+      if (found === undefined) throw noSuchKeyspace(name, status.keyspaces);
+      if (flags.yes !== true) {
+        throw usage(
+          `this would delete all data of keyspace ${name} (${plural(found.shards, "shard")} on ${plural(found.replicas, "node")}), for good`,
+          `If that is meant: kvorum keyspace drop ${name} --yes`,
+        );
+      }
+      await send(context, url, { type: "keyspace-drop", name });
+    });
+  addHelp(drop, [["kvorum keyspace drop carts --yes", ""]]);
+}
+
+async function send(context: CliContext, url: string, request: AdminRequest): Promise<void> {
+  const detail = await administer(url, request);
+  context.stdout.write(`${context.style.green("ok")}  ${detail}\n`);
+}
+
+function limitsOf(flags: LimitFlags): { maxValueBytes?: number; maxKeyBytes?: number } {
+  const maxValueBytes = size("--max-value-bytes", flags.maxValueBytes);
+  const maxKeyBytes = size("--max-key-bytes", flags.maxKeyBytes);
+  return {
+    ...(maxValueBytes === undefined ? {} : { maxValueBytes }),
+    ...(maxKeyBytes === undefined ? {} : { maxKeyBytes }),
+  };
+}
+
+function size(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = parseBytes(text);
+  if (value !== null) return value;
+  throw usage(
+    `${flag}: "${text}" is not a size`,
+    "Write a number of bytes, or one with KiB, MiB or GiB behind it.",
+  );
+}
+
+function count(flag: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw usage(`${flag}: "${text}" is not a whole number above zero`, `Try ${flag} 3.`);
+}
+
+function noSuchKeyspace(name: string, keyspaces: readonly KeyspaceInfo[]): CliError {
+  const near = nearest(
+    name,
+    keyspaces.map((info) => info.name),
+  );
+  const meant = near === null ? "" : ` Did you mean ${near}?`;
+  return new CliError(`there is no keyspace ${name}.${meant}`, "List them with: kvorum keyspace list");
+}
+
+function listText(keyspaces: readonly KeyspaceInfo[], context: CliContext): string {
+  const columns = [
+    { title: "KEYSPACE" },
+    { title: "REPLICATION" },
+    { title: "REPLICAS", align: "right" },
+    { title: "SHARDS", align: "right" },
+    { title: "MAX VALUE", align: "right" },
+    { title: "MAX KEY", align: "right" },
+  ] as const;
+  const rows = keyspaces.map((info) => [
+    context.style.bold(info.name),
+    info.replication,
+    String(info.replicas),
+    String(info.shards),
+    bytes(info.limits.maxValueBytes),
+    bytes(info.limits.maxKeyBytes),
+  ]);
+  return table(columns, rows, context.style);
+}
+
+async function describeText(
+  info: KeyspaceInfo,
+  urls: readonly string[],
+  context: CliContext,
+): Promise<string> {
+  const { style } = context;
+  const view = await clusterView(urls);
+  const minority = Math.floor((info.replicas - 1) / 2);
+  const facts = [
+    [
+      "keys",
+      info.name === "default"
+        ? "all that belong to no other keyspace"
+        : `those that start with ${info.name}:`,
+    ],
+    ["replication", `${info.replication}: a write is acknowledged once a majority has it on disk`],
+    ["reads", "linearizable"],
+    [
+      "replicas",
+      `${info.replicas}: works on while ${plural(minority, "node")} of a shard's ${info.replicas} ${minority === 1 ? "is" : "are"} down`,
+    ],
+    ["shards", String(info.shards)],
+    ["limits", `values ${bytes(info.limits.maxValueBytes)}, keys ${bytes(info.limits.maxKeyBytes)}`],
+  ];
+  const lines = facts.map(([name, text]) => `  ${style.dim(name!.padEnd(12))} ${text!}\n`).join("");
+  const rows = view.shards
+    .filter((shard) => shard.keyspace === info.name && shard.group !== 0)
+    .map((shard) => [
+      String(shard.shard),
+      String(shard.group),
+      shard.leader ?? style.red("none"),
+      shard.replicas.map((replica) => replica.node).join(" "),
+      shard.commitIndex === null ? "-" : String(shard.commitIndex),
+    ]);
+  const columns = [
+    { title: "SHARD", align: "right" },
+    { title: "GROUP", align: "right" },
+    { title: "LEADER" },
+    { title: "REPLICAS" },
+    { title: "COMMIT", align: "right" },
+  ] as const;
+  return `${style.bold(info.name)}\n${lines}\n${table(columns, rows, style)}`;
+}

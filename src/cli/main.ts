@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+/** The entry point: the real process behind the command line. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { createLogger } from "../server/logger.ts";
+import { startServer } from "../server/start-server.ts";
+import type { CliContext, Output } from "./context.ts";
+import { runCli } from "./program.ts";
+import { createStyle, wantsColour } from "./text/style.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+function output(stream: NodeJS.WriteStream): Output {
+  // `kvorum status | head`: whoever reads has enough, which is no error.
+  stream.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  return {
+    write: (text) => void stream.write(text),
+    isTTY: stream.isTTY === true,
+    get columns() {
+      return stream.columns ?? 80;
+    },
+  };
+}
+
+function onSignal(handle: (signal: NodeJS.Signals) => void): () => void {
+  for (const signal of SIGNALS) process.on(signal, handle);
+  // A node of `kvorum dev` ends with it, also when that was killed and could tell nobody.
+  const orphaned = () => handle("SIGHUP");
+  if (process.connected === true) process.once("disconnect", orphaned);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, handle);
+    process.off("disconnect", orphaned);
+    if (process.connected === true) process.disconnect();
+  };
+}
+
+const packageFile = new URL("../../package.json", import.meta.url);
+const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { version: string };
+
+const context: CliContext = {
+  stdout: output(process.stdout),
+  stderr: output(process.stderr),
+  stdin: process.stdin,
+  env: process.env,
+  style: createStyle(wantsColour(process.stdout.isTTY, process.env)),
+  version,
+  startServer,
+  createLogger: (level, node) => createLogger({ level, node }),
+  self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
+  onSignal,
+};
+
+process.exitCode = await runCli(process.argv.slice(2), context);

@@ -1,0 +1,35 @@
+/** `--explain-config`: every option, its value, where that came from, and what it means. */
+import { formatAddress, type NamedAddress } from "../../server/options.ts";
+import type { Style } from "../text/style.ts";
+import { flagOf, pathOf, variableOf, type LoadedOptions } from "./load.ts";
+
+/** Text in the order of the table; values that differ from their default stand out. */
+export function explainOptions(loaded: LoadedOptions, style: Style): string {
+  const blocks = loaded.resolved.map(({ leaf, value, source }) => {
+    const unit = leaf.info.unit === undefined ? "" : ` ${leaf.info.unit}`;
+    const shown = `${showValue(value)}${unit}`;
+    const set = source !== "default";
+    const fallback = set ? `, default ${showValue(leaf.fallback)}${unit}` : "";
+    const head = `${style.bold(pathOf(leaf))} = ${set ? style.green(shown) : shown}  ${style.dim(`(${source}${fallback})`)}`;
+    return [
+      head,
+      `    ${leaf.info.description}`,
+      style.dim(`    ${flagOf(leaf)}, ${variableOf(leaf)}; ${leaf.info.expects}`),
+    ].join("\n");
+  });
+  return `${blocks.join("\n")}\n`;
+}
+
+/** A value as it may be written in YAML or in a flag. */
+export function showValue(value: unknown): string {
+  if (!Array.isArray(value)) return typeof value === "string" ? value : JSON.stringify(value);
+  if (value.length === 0) return "none";
+  return value
+    .map((item: string | NamedAddress) => (typeof item === "string" ? item : showAddress(item)))
+    .join(",");
+}
+
+function showAddress(address: NamedAddress): string {
+  const named = "name" in address ? `${address.name}=` : "";
+  return named + formatAddress(address);
+}

@@ -1,0 +1,137 @@
+/** One connection to a node's RESP door, for the command line: one command at a time, answers in order. */
+import { connect, type Socket } from "node:net";
+import type { Reply } from "../../core/reply.ts";
+import type { Address } from "../../core/world.ts";
+import { formatAddress, parseAddress } from "../../server/options.ts";
+import { CliError, codeOf, EXIT, messageOf, usage } from "../failure.ts";
+import { whyUnreachable } from "../http-client.ts";
+import { ReplyParser } from "./reply-parser.ts";
+
+const CONNECT_TIMEOUT_MS = 3_000;
+
+export interface RespConnection {
+  readonly address: Address;
+  /** False once the connection is gone; then `call` fails at once. */
+  readonly open: boolean;
+  /** Fails with a `CliError` when the connection is lost before the answer came. Error replies are replies. */
+  call(args: readonly Uint8Array[]): Promise<Reply>;
+  close(): void;
+}
+
+/** The nodes to talk to: `--address`, else KVORUM_ADDRESS, else those of `kvorum dev`. */
+export function respAddresses(
+  flag: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Address[] {
+  const given = flag ?? env["KVORUM_ADDRESS"];
+  if (given === undefined || given === "")
+    return [7410, 7420, 7430].map((port) => ({ host: "127.0.0.1", port }));
+  return given.split(",").map((text) => {
+    const address = parseAddress(text);
+    if (address !== null) return address;
+    const source = flag === undefined ? "KVORUM_ADDRESS" : "--address";
+    throw usage(`${source}: "${text}" is not HOST:PORT`, "Write it as 127.0.0.1:7410.");
+  });
+}
+
+/** Connects to the first node that lets us. */
+export async function connectFirst(addresses: readonly Address[]): Promise<RespConnection> {
+  const reasons: string[] = [];
+  for (const address of addresses) {
+    try {
+      return await connectResp(address);
+    } catch (error) {
+      reasons.push(`${formatAddress(address)} (${whyUnreachable(error)})`);
+    }
+  }
+  throw new CliError(
+    `no node answers at ${reasons.join(", ")}`,
+    "Start a cluster with `kvorum dev`, or name a running node with --address (KVORUM_ADDRESS).",
+    EXIT.unreachable,
+  );
+}
+
+function connectResp(address: Address): Promise<RespConnection> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address.host, port: address.port, noDelay: true });
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
+      socket.destroy(Object.assign(new Error("no answer in time"), { name: "TimeoutError" }));
+    });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      // From here on the node's own request timeout counts.
+      socket.setTimeout(0);
+      resolve(new Connection(socket, address));
+    });
+  });
+}
+
+interface Waiting {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: Error) => void;
+}
+
+class Connection implements RespConnection {
+  readonly address: Address;
+  readonly #socket: Socket;
+  readonly #parser = new ReplyParser();
+  readonly #waiting: Waiting[] = [];
+  #lost: CliError | null = null;
+
+  constructor(socket: Socket, address: Address) {
+    this.#socket = socket;
+    this.address = address;
+    socket.on("data", (chunk) => this.#receive(chunk));
+    socket.on("error", (error) =>
+      this.#lose(codeOf(error) === undefined ? messageOf(error) : whyUnreachable(error)),
+    );
+    socket.on("close", () => this.#lose("connection closed"));
+  }
+
+  get open(): boolean {
+    return this.#lost === null;
+  }
+
+  call(args: readonly Uint8Array[]): Promise<Reply> {
+    if (this.#lost !== null) return Promise.reject(this.#lost);
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#socket.write(encodeCommand(args));
+    });
+  }
+
+  close(): void {
+    this.#lost ??= new CliError("the connection was closed", "Connect again.");
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: Uint8Array): void {
+    try {
+      this.#parser.push(chunk);
+      for (let reply = this.#parser.next(); reply !== undefined; reply = this.#parser.next()) {
+        this.#waiting.shift()?.resolve(reply);
+      }
+    } catch (error) {
+      this.#lose(`${messageOf(error)}: is it a RESP port?`);
+      this.#socket.destroy();
+    }
+  }
+
+  #lose(why: string): void {
+    const where = formatAddress(this.address);
+    this.#lost ??= new CliError(
+      `${where}: ${why}; the command may or may not have been carried out`,
+      "Read the key to learn the outcome, through another node if this one is down.",
+      EXIT.unreachable,
+    );
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#lost);
+  }
+}
+
+/** A command as RESP sends it: an array of bulk strings. */
+export function encodeCommand(args: readonly Uint8Array[]): Uint8Array {
+  const parts: Uint8Array[] = [Buffer.from(`*${args.length}\r\n`)];
+  for (const arg of args) parts.push(Buffer.from(`$${arg.length}\r\n`), arg, Buffer.from("\r\n"));
+  return Buffer.concat(parts);
+}
