@@ -1,0 +1,74 @@
+/** What a node holds in memory about one group's records. Plain state: the rules are with those who change it. */
+import type { DiskError } from "../../core/world.ts";
+import type { GroupId } from "../../core/ids.ts";
+import type { LogIndex } from "../../core/machine.ts";
+import type { ImportProgress } from "./control.ts";
+import { recordPrefix } from "./keys.ts";
+import { Layer } from "./layer.ts";
+import type { CachePart } from "./record-cache.ts";
+
+export const EMPTY = new Uint8Array(0);
+
+/** A layer that ends at an entry's boundary and is on its way to the store. No longer changed. */
+export interface Sealed {
+  readonly layer: Layer;
+  readonly index: LogIndex;
+  readonly meta: Uint8Array;
+}
+
+/** Wants to know when everything up to `index` is in the store. */
+export interface FlushWaiter {
+  readonly index: LogIndex;
+  readonly run: (error: DiskError | null) => void;
+}
+
+/** A read looks in the overlay, then in the flushing layer, then in the cache, then in the store. */
+export class GroupState {
+  readonly group: GroupId;
+  generation: number;
+  nextGeneration: number;
+  /** What the keys of the current generation's records start with. */
+  prefix: Uint8Array;
+
+  overlay = new Layer();
+  flushing: Sealed | null = null;
+  readonly cache: CachePart;
+  /** Every dropped space whose records may still be in the store. They are hidden from reads. */
+  readonly dropped = new Set<string>();
+  /** Those of them that stand on the store's purge list. */
+  readonly listed = new Set<string>();
+
+  /** The last entry that was applied as a whole, and what the host gave with it. */
+  appliedIndex: LogIndex = 0;
+  meta: Uint8Array = EMPTY;
+  /** What the store's records reflect. */
+  durableIndex: LogIndex = 0;
+  durableMeta: Uint8Array = EMPTY;
+
+  /** Between `begin` and `applied`: the overlay must not be sealed now. */
+  midEntry = false;
+  /** To be sealed as soon as it can be. */
+  wantsFlush = false;
+  /** A received snapshot is about to take the place of the records. */
+  switching = false;
+  destroyed = false;
+  waiters: FlushWaiter[] = [];
+  import: ImportProgress | null = null;
+
+  constructor(group: GroupId, cache: CachePart, generation = 1, nextGeneration = 2) {
+    this.group = group;
+    this.cache = cache;
+    this.generation = generation;
+    this.nextGeneration = nextGeneration;
+    this.prefix = recordPrefix(group, generation);
+  }
+
+  get dirty(): boolean {
+    return this.appliedIndex > this.durableIndex;
+  }
+
+  /** The store has exactly the applied state, and no write of it is under way. */
+  get settled(): boolean {
+    return !this.dirty && this.flushing === null && !this.switching;
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * Receiving a snapshot into a generation of its own, beside the state that is in use:
+ *
+ *     first piece --> new generation, progress noted --> ... --> last piece --> the new generation becomes the current one
+ *
+ * Each arrow is one atomic write, so a crash anywhere leaves either the old state with the progress made, or the new one.
+ */
+import { CodecError } from "../../core/bytes.ts";
+import type { LogIndex, SnapshotChunk, SnapshotId } from "../../core/machine.ts";
+import { DiskError } from "../../core/world.ts";
+import type { Clock, Done, Store, StoreOperation } from "../../core/world.ts";
+import { encodeApplied, encodeGenerations, encodeImport } from "./control.ts";
+import type { ImportProgress } from "./control.ts";
+import { EMPTY } from "./group-state.ts";
+import type { GroupState } from "./group-state.ts";
+import { appliedKey, generationsKey, importKey, oldGenerationKey, recordKey, recordPrefix } from "./keys.ts";
+import { readChunk } from "./snapshot-chunk.ts";
+import type { SnapshotEntry, SnapshotHeader } from "./snapshot-chunk.ts";
+
+/** What became of a piece. */
+export interface ImportResult {
+  /** The cursor of the piece that is wanted now; null when none is. */
+  readonly next: Uint8Array | null;
+  /** It was the last piece, and the records are now the snapshot's. */
+  readonly installed: boolean;
+  /**
+   * Why nothing was stored: another piece is wanted (`cursor`), the bytes were damaged on their way (`checksum`), or the
+   * records are as new as the snapshot already (`stale`).
+   */
+  readonly refused: "cursor" | "checksum" | "stale" | null;
+}
+
+export interface ImportHost {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** The records are the snapshot's, and `old` is to be purged. */
+  switched(state: GroupState, old: number): void;
+  /** They are not: what was on its way to the store goes on. */
+  notSwitched(state: GroupState): void;
+  /** A generation that nothing refers to any more, on the store's list of them. */
+  abandoned(state: GroupState, generation: number): void;
+  fail(error: DiskError): void;
+}
+
+interface QueuedChunk {
+  readonly snapshot: SnapshotId;
+  readonly chunk: SnapshotChunk;
+  readonly done: Done<ImportResult>;
+}
+
+/** Receives one group's snapshots, one piece at a time. */
+export class SnapshotImport {
+  readonly #state: GroupState;
+  readonly #host: ImportHost;
+  readonly #queue: QueuedChunk[] = [];
+  #blocked = false;
+
+  constructor(state: GroupState, host: ImportHost) {
+    this.#state = state;
+    this.#host = host;
+  }
+
+  /** Where `snapshot` goes on; empty: at its start. */
+  expected(snapshot: SnapshotId): Uint8Array {
+    const progress = this.#state.import;
+    return progress !== null && progress.id === snapshot.id ? progress.cursor : EMPTY;
+  }
+
+  receive(snapshot: SnapshotId, chunk: SnapshotChunk, done: Done<ImportResult>): void {
+    this.#queue.push({ snapshot, chunk, done });
+    if (this.#queue.length === 1) this.#host.clock.defer(() => this.#start());
+  }
+
+  /** An entry has been applied as a whole: a last piece may have waited for that. */
+  entryDone(): void {
+    if (this.#blocked) this.#start();
+  }
+
+  #start(): void {
+    const queued = this.#queue[0];
+    if (queued === undefined) return;
+    // Half an entry must not be replaced: the other half would be applied to the snapshot's state.
+    this.#blocked = queued.chunk.next === null && this.#state.midEntry;
+    if (this.#blocked) return;
+    let returned = false;
+    this.#store(queued, (error, result) => {
+      const answer = (): void => {
+        this.#queue.shift();
+        if (this.#queue.length > 0) this.#host.clock.defer(() => this.#start());
+        if (error !== null) queued.done(error);
+        else queued.done(null, result);
+      };
+      if (returned) answer();
+      else this.#host.clock.defer(answer);
+    });
+    returned = true;
+  }
+
+  #store({ snapshot, chunk }: QueuedChunk, done: Done<ImportResult>): void {
+    const state = this.#state;
+    const refuse = (refused: ImportResult["refused"], next: Uint8Array | null): void =>
+      done(null, { next, installed: false, refused });
+
+    if (state.destroyed) {
+      done(new DiskError("missing", "state", "the group has been destroyed"));
+      return;
+    }
+    const expected = this.expected(snapshot);
+    if (!sameBytes(chunk.cursor, expected)) {
+      refuse("cursor", expected);
+      return;
+    }
+    let content: ReturnType<typeof readChunk>;
+    try {
+      content = readChunk(chunk.data);
+      checkHeader(content?.header ?? null, snapshot, expected, content !== null);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      done(new DiskError("corrupt", "state", `snapshot ${snapshot.id}: ${error.message}`));
+      return;
+    }
+    if (content === null) {
+      refuse("checksum", expected);
+      return;
+    }
+
+    const operations: StoreOperation[] = [];
+    const before = state.import;
+    let progress: ImportProgress;
+    if (content.header === null && before !== null) {
+      progress = before;
+    } else {
+      progress = this.#begin(snapshot, content.header!, operations);
+    }
+    // The staging generation of another snapshot, of which no further piece will come.
+    const replaced = before !== null && before !== progress ? before.generation : null;
+
+    if (chunk.next === null && state.appliedIndex >= snapshot.index) {
+      this.#giveUp(snapshot, before, refuse, done);
+      return;
+    }
+    putEntries(operations, recordPrefix(state.group, progress.generation), content.entries);
+    if (chunk.next !== null) {
+      const advanced: ImportProgress = { ...progress, cursor: chunk.next };
+      operations.push({ type: "put", key: importKey(state.group), value: encodeImport(advanced) });
+      this.#write(operations, done, () => {
+        state.import = advanced;
+        if (replaced !== null) this.#host.abandoned(state, replaced);
+        done(null, { next: chunk.next, installed: false, refused: null });
+      });
+      return;
+    }
+    this.#install(progress, operations, replaced, done);
+  }
+
+  /** A new staging generation. Its number is used up even if the write fails. */
+  #begin(snapshot: SnapshotId, header: SnapshotHeader, operations: StoreOperation[]): ImportProgress {
+    const state = this.#state;
+    const generation = state.nextGeneration++;
+    operations.push({
+      type: "put",
+      key: generationsKey(state.group),
+      value: encodeGenerations({ current: state.generation, next: state.nextGeneration }),
+    });
+    if (state.import !== null) {
+      const key = oldGenerationKey(state.group, state.import.generation);
+      operations.push({ type: "put", key, value: EMPTY });
+    }
+    return { id: snapshot.id, index: snapshot.index, meta: header.meta, generation, cursor: EMPTY };
+  }
+
+  /** The group applied its way past the snapshot in the meantime: what it has is kept. */
+  #giveUp(
+    snapshot: SnapshotId,
+    before: ImportProgress | null,
+    refuse: (refused: ImportResult["refused"], next: Uint8Array | null) => void,
+    done: Done<ImportResult>,
+  ): void {
+    const state = this.#state;
+    if (before === null || before.id !== snapshot.id) {
+      refuse("stale", null);
+      return;
+    }
+    const operations: StoreOperation[] = [
+      { type: "delete", key: importKey(state.group) },
+      { type: "put", key: oldGenerationKey(state.group, before.generation), value: EMPTY },
+    ];
+    this.#write(operations, done, () => {
+      state.import = null;
+      this.#host.abandoned(state, before.generation);
+      refuse("stale", null);
+    });
+  }
+
+  #install(
+    progress: ImportProgress,
+    operations: StoreOperation[],
+    replaced: number | null,
+    done: Done<ImportResult>,
+  ): void {
+    const state = this.#state;
+    const { group } = state;
+    const old = state.generation;
+    const { generation, index, meta } = progress;
+    operations.push(
+      {
+        type: "put",
+        key: generationsKey(group),
+        value: encodeGenerations({ current: generation, next: state.nextGeneration }),
+      },
+      { type: "put", key: appliedKey(group), value: encodeApplied({ index, meta }) },
+      { type: "delete", key: importKey(group) },
+      { type: "put", key: oldGenerationKey(group, old), value: EMPTY },
+    );
+    state.switching = true;
+    this.#write(
+      operations,
+      (error, result) => {
+        state.switching = false;
+        this.#host.notSwitched(state);
+        done(error, result);
+      },
+      () => {
+        adopt(state, generation, index, meta);
+        this.#host.switched(state, old);
+        if (replaced !== null) this.#host.abandoned(state, replaced);
+        done(null, { next: null, installed: true, refused: null });
+      },
+    );
+  }
+
+  /** A full disk is the sender's to try again; any other failure is final. */
+  #write(operations: readonly StoreOperation[], done: Done<ImportResult>, then: () => void): void {
+    this.#host.store.write(operations, (error) => {
+      if (error === null) {
+        then();
+        return;
+      }
+      if (error.kind !== "full") this.#host.fail(error);
+      done(error);
+    });
+  }
+}
+
+function adopt(state: GroupState, generation: number, index: LogIndex, meta: Uint8Array): void {
+  state.switching = false;
+  state.generation = generation;
+  state.prefix = recordPrefix(state.group, generation);
+  state.appliedIndex = state.durableIndex = index;
+  state.meta = state.durableMeta = meta;
+  state.import = null;
+  state.dropped.clear();
+  state.listed.clear();
+  state.cache.clear();
+}
+
+/** The first piece says what snapshot it is of; later ones do not. */
+function checkHeader(
+  header: SnapshotHeader | null,
+  snapshot: SnapshotId,
+  cursor: Uint8Array,
+  intact: boolean,
+): void {
+  if (!intact) return;
+  if ((cursor.length === 0) !== (header !== null))
+    throw new CodecError("the header is not in the first piece");
+  if (header !== null && header.index !== snapshot.index) {
+    throw new CodecError(`announced for index ${snapshot.index}, but taken at ${header.index}`);
+  }
+}
+
+function putEntries(
+  operations: StoreOperation[],
+  prefix: Uint8Array,
+  entries: readonly SnapshotEntry[],
+): void {
+  for (const { space, id, value } of entries) {
+    operations.push({ type: "put", key: recordKey(prefix, space, id), value });
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
