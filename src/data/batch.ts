@@ -1,0 +1,155 @@
+/**
+ * The payload of a log entry: what many clients asked a shard for in one turn.
+ *
+ * ```
+ * format u8 = 1 | time f64 (ms) | seed u32 | maxValueBytes f64 | count u32 | operation × count
+ * operation    = id varint (16 and above) | arguments                            a command
+ *              | 0 | watched | calls                                             a transaction
+ *              | 1 …                                                             kept free: a session envelope
+ *                                                          (session id, sequence, then the operation it protects)
+ * arguments    = count varint | (length varint | bytes) × count
+ * watched      = count varint | (key length varint | key | version varint) × count
+ * calls        = count varint | (id varint | arguments) × count
+ * ```
+ */
+import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
+import { commandById } from "./commands.ts";
+import type { CommandCall, WatchedKey } from "./contract.ts";
+
+const FORMAT = 1;
+const TRANSACTION = 0;
+
+const TIME_OFFSET = 1;
+const SEED_OFFSET = 9;
+const LIMIT_OFFSET = 13;
+const COUNT_OFFSET = 21;
+const HEADER_BYTES = 25;
+const HEADER = Uint8Array.of(FORMAT, ...Array.from({ length: HEADER_BYTES - 1 }, () => 0));
+
+/** What the proposer fixes for a whole batch. */
+export interface BatchHeader {
+  /** The proposer's wall clock, whole milliseconds. */
+  readonly time: number;
+  /** An integer below 2^32. */
+  readonly seed: number;
+  readonly maxValueBytes: number;
+}
+
+export type Operation =
+  | ({ readonly kind: "command" } & CommandCall)
+  | {
+      readonly kind: "transaction";
+      readonly watched: readonly WatchedKey[];
+      readonly calls: readonly CommandCall[];
+    };
+
+export interface Batch extends BatchHeader {
+  readonly operations: readonly Operation[];
+}
+
+/** Collects operations straight into their encoded form; arguments are copied. Starts over with `finish`. */
+export class BatchBuilder {
+  readonly #writer = new ByteWriter();
+  #count = 0;
+
+  constructor() {
+    this.#writer.raw(HEADER);
+  }
+
+  /** Operations added so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The size that `finish` would give now. */
+  get byteLength(): number {
+    return this.#writer.length;
+  }
+
+  add(call: CommandCall): void {
+    this.#writeCall(call);
+    this.#count++;
+  }
+
+  addTransaction(calls: readonly CommandCall[], watched: readonly WatchedKey[]): void {
+    const writer = this.#writer;
+    writer.varint(TRANSACTION);
+    writer.varint(watched.length);
+    for (const { key, version } of watched) {
+      writer.bytes(key);
+      writer.varint(version);
+    }
+    writer.varint(calls.length);
+    for (const call of calls) this.#writeCall(call);
+    this.#count++;
+  }
+
+  finish({ time, seed, maxValueBytes }: BatchHeader): Uint8Array {
+    const bytes = this.#writer.finish();
+    const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+    view.setFloat64(TIME_OFFSET, time);
+    view.setUint32(SEED_OFFSET, seed);
+    view.setFloat64(LIMIT_OFFSET, maxValueBytes);
+    view.setUint32(COUNT_OFFSET, this.#count);
+    this.#count = 0;
+    this.#writer.raw(HEADER);
+    return bytes;
+  }
+
+  #writeCall({ spec, args }: CommandCall): void {
+    this.#writer.varint(spec.id);
+    this.#writer.varint(args.length);
+    for (const arg of args) this.#writer.bytes(arg);
+  }
+}
+
+/**
+ * The arguments are views of `bytes`. Throws `CodecError` on anything malformed, and on a command that this version does
+ * not know: skipping it would let replicas differ.
+ */
+export function decodeBatch(bytes: Uint8Array): Batch {
+  const reader = new ByteReader(bytes);
+  const format = reader.u8();
+  if (format !== FORMAT) throw new CodecError(`batch has format ${format}, this version knows ${FORMAT}`);
+  const header = { time: wholeNumber(reader), seed: reader.u32(), maxValueBytes: wholeNumber(reader) };
+  const operations: Operation[] = [];
+  for (let left = reader.u32(); left > 0; left--) operations.push(readOperation(reader));
+  reader.end();
+  return { ...header, operations };
+}
+
+function wholeNumber(reader: ByteReader): number {
+  const value = reader.f64();
+  if (!Number.isSafeInteger(value) || value < 0) throw new CodecError(`${value} is not a whole number`);
+  return value;
+}
+
+function readOperation(reader: ByteReader): Operation {
+  const id = reader.varint();
+  return id === TRANSACTION ? readTransaction(reader) : { kind: "command", ...readCall(reader, id) };
+}
+
+function readTransaction(reader: ByteReader): Operation {
+  const watched: WatchedKey[] = [];
+  for (let left = reader.varint(); left > 0; left--) {
+    watched.push({ key: reader.bytes(), version: reader.varint() });
+  }
+  const calls: CommandCall[] = [];
+  for (let left = reader.varint(); left > 0; left--) calls.push(readCall(reader, reader.varint()));
+  return { kind: "transaction", watched, calls };
+}
+
+function readCall(reader: ByteReader, id: number): CommandCall {
+  const spec = commandById(id);
+  if (spec === undefined) throw new CodecError(`command ${id} is not known here; a newer version wrote it`);
+  const count = reader.varint();
+  if (!admitsArguments(spec.arity, count)) throw new CodecError(`${spec.name} with ${count} arguments`);
+  const args: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) args.push(reader.bytes());
+  return { spec, args };
+}
+
+/** An arity counts the name. */
+function admitsArguments(arity: number, count: number): boolean {
+  return arity >= 0 ? count + 1 === arity : count + 1 >= -arity;
+}

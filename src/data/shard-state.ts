@@ -1,0 +1,96 @@
+/**
+ * What a shard's machine remembers besides its records. It changes only with applied batches, so that it is the same on
+ * every replica; the host stores its bytes together with the applied index (see RECORDS.md, "The meta").
+ */
+import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
+import type { CommandContext } from "./contract.ts";
+import { keySpaceOf, expirySpaceOf } from "./header.ts";
+
+const META_FORMAT = 1;
+
+/** A flushed epoch whose collections have not all been dropped yet. */
+export interface Garbage {
+  readonly epoch: number;
+  collections: number;
+  /** Headers before this key have been dealt with. */
+  from: string;
+}
+
+export class ShardState {
+  /** Wall-clock milliseconds; never goes back. */
+  logTime = 0;
+  /** Number of the last command. */
+  version = 0;
+  /** Headers in the key space, due ones included. */
+  keys = 0;
+  /** How many of the headers belong to collections. */
+  collections = 0;
+  garbage: Garbage[] = [];
+  #epoch = 0;
+  #keySpace = keySpaceOf(0);
+  #expirySpace = expirySpaceOf(0);
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  set epoch(epoch: number) {
+    this.#epoch = epoch;
+    this.#keySpace = keySpaceOf(epoch);
+    this.#expirySpace = expirySpaceOf(epoch);
+  }
+
+  get keySpace(): string {
+    return this.#keySpace;
+  }
+
+  get expirySpace(): string {
+    return this.#expirySpace;
+  }
+}
+
+/** What a command of this folder gets: the contract's context and the shard it runs in. */
+export interface ShardContext extends CommandContext {
+  readonly shard: ShardState;
+  /**
+   * For displaying times to live, never for deciding what exists: the log time, or in a read the caller's later clock,
+   * because the log time stands still while nothing is written.
+   */
+  readonly clock: number;
+}
+
+export function encodeShardState(state: ShardState): Uint8Array {
+  const writer = new ByteWriter(48);
+  writer.u8(META_FORMAT);
+  writer.varint(state.logTime);
+  writer.varint(state.version);
+  writer.u32(state.epoch);
+  writer.varint(state.keys);
+  writer.varint(state.collections);
+  writer.varint(state.garbage.length);
+  for (const { epoch, collections, from } of state.garbage) {
+    writer.u32(epoch);
+    writer.varint(collections);
+    writer.binary(from);
+  }
+  return writer.finish();
+}
+
+/** Throws `CodecError` on anything that `encodeShardState` did not write. */
+export function decodeShardState(bytes: Uint8Array): ShardState {
+  const reader = new ByteReader(bytes);
+  const format = reader.u8();
+  if (format !== META_FORMAT)
+    throw new CodecError(`shard meta has format ${format}, this version knows ${META_FORMAT}`);
+  const state = new ShardState();
+  state.logTime = reader.varint();
+  state.version = reader.varint();
+  state.epoch = reader.u32();
+  state.keys = reader.varint();
+  state.collections = reader.varint();
+  for (let left = reader.varint(); left > 0; left--) {
+    state.garbage.push({ epoch: reader.u32(), collections: reader.varint(), from: reader.binary() });
+  }
+  reader.end();
+  return state;
+}
