@@ -1,10 +1,11 @@
 import type { Millis } from "../core/machine.ts";
 import type { Address, Clock, TimerHandle } from "../core/world.ts";
+import { formatAddress } from "./address.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { decodeRefusal, encodeCall, MAX_HANDSHAKE_BYTES } from "./handshake.ts";
 import type { TcpOptions } from "./options.ts";
 import { KIND } from "./packet.ts";
-import { formatAddress, type SocketFactory } from "./sockets.ts";
+import type { SocketFactory } from "./sockets.ts";
 
 export interface CallHost {
   readonly clock: Clock;

@@ -12,6 +12,7 @@ import { CodecError } from "../core/bytes.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
 import type { Address, Clock, Logger, PeerIdentity, Random, TimerHandle } from "../core/world.ts";
+import { formatAddress } from "./address.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { FrameQueue } from "./frame-queue.ts";
 import {
@@ -24,7 +25,7 @@ import {
 } from "./handshake.ts";
 import { SILENT_INTERVALS, type TcpOptions } from "./options.ts";
 import { KIND } from "./packet.ts";
-import { formatAddress, type SocketFactory } from "./sockets.ts";
+import type { SocketFactory } from "./sockets.ts";
 
 export interface LinkHost {
   readonly clock: Clock;

@@ -14,10 +14,6 @@ export const plainTcp: SocketFactory = {
   connect: (address) => connect({ host: address.host, port: address.port, noDelay: true }),
 };
 
-export function formatAddress(address: Address): string {
-  return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
-}
-
 /** What the system says about a socket, in words, with the code for those who search for it. */
 export function describeSocketError(error: NodeJS.ErrnoException): string {
   switch (error.code) {
@@ -36,31 +32,5 @@ export function describeSocketError(error: NodeJS.ErrnoException): string {
       return `its name cannot be resolved (${error.code})`;
     default:
       return error.message;
-  }
-}
-
-/** Why a node cannot listen, and what to do about it. */
-export function describeListenError(error: NodeJS.ErrnoException, address: Address): Error {
-  const where = `cannot listen for peers on ${formatAddress(address)}`;
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new Error(
-        `${where}: the port is in use (EADDRINUSE). Stop the process that uses it, or choose another port.`,
-      );
-    case "EACCES":
-      return new Error(
-        `${where}: not permitted (EACCES). Choose a port above 1023, or run with the right to use this one.`,
-      );
-    case "EADDRNOTAVAIL":
-      return new Error(
-        `${where}: this machine has no such address (EADDRNOTAVAIL). Choose one of its own, or 0.0.0.0 for all.`,
-      );
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return new Error(
-        `${where}: the name cannot be resolved (${error.code}). Use an address, or correct the name.`,
-      );
-    default:
-      return new Error(`${where}: ${error.message}`);
   }
 }

@@ -6,7 +6,7 @@
  * What a user of `Transport` can rely on beyond its contract:
  *  - `onUp` and `onDown` alternate for each peer, `onUp` first, and agree with `isUp` at the moment of the call. `onDown`
  *    also follows when only the peer's connection to us broke: the pair fails together (`PeerLink.peerDisconnected`).
- *  - Frames of a peer may come before its `onUp`: its connection to us was ready first.
+ *  - Frames of a peer come on the connection that it dialled: some may come before its `onUp` or after its `onDown`.
  *  - A peer that `setPeers` leaves out while it is up gets its `onDown` in the next turn; after `close` nothing is called.
  */
 import type { Server, Socket } from "node:net";
@@ -24,13 +24,14 @@ import type {
   Transport,
   TransportHandlers,
 } from "../core/world.ts";
+import { describeListenError } from "./address.ts";
 import type { Hello } from "./handshake.ts";
 import { IncomingConnection, type IncomingHost } from "./incoming.ts";
 import { DEFAULT_TCP_OPTIONS, type TcpOptions } from "./options.ts";
 import { OutgoingCall, type CallHost } from "./outgoing-call.ts";
 import { PeerLink, type LinkHost } from "./peer-link.ts";
 import { RateLimitedLog } from "./rate-limited-log.ts";
-import { describeListenError, plainTcp, type SocketFactory } from "./sockets.ts";
+import { plainTcp, type SocketFactory } from "./sockets.ts";
 
 export interface TcpNetworkSetup {
   readonly clock: Clock;
