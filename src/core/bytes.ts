@@ -135,7 +135,8 @@ export class ByteReader {
     for (;;) {
       const byte = this.u8();
       value += (byte & 0x7f) * scale;
-      if (value > Number.MAX_SAFE_INTEGER) throw new CodecError(`varint over 2^53-1 at offset ${this.#offset}`);
+      if (value > Number.MAX_SAFE_INTEGER)
+        throw new CodecError(`varint over 2^53-1 at offset ${this.#offset}`);
       if (byte < 0x80) return value;
       scale *= 0x80;
     }
@@ -161,7 +162,8 @@ export class ByteReader {
 
   /** Throws unless everything has been read: trailing bytes mean that the format is not what we think. */
   end(): void {
-    if (this.remaining !== 0) throw new CodecError(`${this.remaining} bytes left over at offset ${this.#offset}`);
+    if (this.remaining !== 0)
+      throw new CodecError(`${this.remaining} bytes left over at offset ${this.#offset}`);
   }
 
   #need(length: number): void {

@@ -50,6 +50,9 @@ export interface ShardMachineOptions {
 /** What ranges loaded, for commands that asked for nothing. */
 const NOTHING_LOADED: readonly LoadedRange[] = [];
 
+/** For reads, whose limit no log entry fixes: Redis' own default for proto-max-bulk-len. */
+const READ_LIMIT = 512 * 1024 * 1024;
+
 export class ShardMachine {
   readonly #records: RecordWriter;
   readonly #state: ShardState;
@@ -240,7 +243,7 @@ class OperationContext implements ShardContext {
 
   /** For a read outside the log: it may differ between replicas, so any seed will do. */
   beginRead(now: number): void {
-    this.maxValueBytes = Number.MAX_SAFE_INTEGER;
+    this.maxValueBytes = READ_LIMIT;
     this.#open(now, this.shard.version, this.#reads++);
   }
 

@@ -66,21 +66,8 @@ export class BatchBuilder {
     return this.#writer.length;
   }
 
-  add(call: CommandCall): void {
-    this.#writeCall(call);
-    this.#count++;
-  }
-
-  addTransaction(calls: readonly CommandCall[], watched: readonly WatchedKey[]): void {
-    const writer = this.#writer;
-    writer.varint(TRANSACTION);
-    writer.varint(watched.length);
-    for (const { key, version } of watched) {
-      writer.bytes(key);
-      writer.varint(version);
-    }
-    writer.varint(calls.length);
-    for (const call of calls) this.#writeCall(call);
+  add(operation: Operation): void {
+    encodeOperation(this.#writer, operation);
     this.#count++;
   }
 
@@ -95,12 +82,29 @@ export class BatchBuilder {
     this.#writer.raw(HEADER);
     return bytes;
   }
+}
 
-  #writeCall({ spec, args }: CommandCall): void {
-    this.#writer.varint(spec.id);
-    this.#writer.varint(args.length);
-    for (const arg of args) this.#writer.bytes(arg);
+/** One operation in its encoded form; arguments are copied. Also how nodes forward operations to each other. */
+export function encodeOperation(writer: ByteWriter, operation: Operation): void {
+  if (operation.kind === "command") {
+    writeCall(writer, operation);
+    return;
   }
+  const { watched, calls } = operation;
+  writer.varint(TRANSACTION);
+  writer.varint(watched.length);
+  for (const { key, version } of watched) {
+    writer.bytes(key);
+    writer.varint(version);
+  }
+  writer.varint(calls.length);
+  for (const call of calls) writeCall(writer, call);
+}
+
+function writeCall(writer: ByteWriter, { spec, args }: CommandCall): void {
+  writer.varint(spec.id);
+  writer.varint(args.length);
+  for (const arg of args) writer.bytes(arg);
 }
 
 /**
@@ -113,7 +117,7 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   if (format !== FORMAT) throw new CodecError(`batch has format ${format}, this version knows ${FORMAT}`);
   const header = { time: wholeNumber(reader), seed: reader.u32(), maxValueBytes: wholeNumber(reader) };
   const operations: Operation[] = [];
-  for (let left = reader.u32(); left > 0; left--) operations.push(readOperation(reader));
+  for (let left = reader.u32(); left > 0; left--) operations.push(decodeOperation(reader));
   reader.end();
   return { ...header, operations };
 }
@@ -124,7 +128,8 @@ function wholeNumber(reader: ByteReader): number {
   return value;
 }
 
-function readOperation(reader: ByteReader): Operation {
+/** The inverse of `encodeOperation`, with views; throws `CodecError`. */
+export function decodeOperation(reader: ByteReader): Operation {
   const id = reader.varint();
   return id === TRANSACTION ? readTransaction(reader) : { kind: "command", ...readCall(reader, id) };
 }

@@ -128,12 +128,12 @@ export class Shard {
 
   /** Runs calls as one batch. */
   write(...calls: readonly CommandCall[]): readonly Reply[] {
-    for (const each of calls) this.#builder.add(each);
+    for (const each of calls) this.#builder.add({ kind: "command", ...each });
     return this.#commit();
   }
 
   transaction(calls: readonly CommandCall[], watched: readonly WatchedKey[] = []): Plain {
-    this.#builder.addTransaction(calls, watched);
+    this.#builder.add({ kind: "transaction", calls, watched });
     return plain(this.#commit()[0]!);
   }
 

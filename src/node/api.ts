@@ -113,7 +113,7 @@ export interface NodeMetrics {
 export interface KvorumNode {
   /**
    * Runs a command wherever its keys live, and calls back exactly once, in a later turn or in this one. Errors are
-   * `Failure` replies. The arguments may be reused by the caller once this returns. Arity and `validate` are checked here.
+   * `Failure` replies. The arguments must stay unchanged until then. Arity and `validate` are checked here.
    */
   execute(call: CommandCall, options: CallOptions, done: ReplyCallback): void;
   /** The same on one shard, for commands without a key (scans, counts). */

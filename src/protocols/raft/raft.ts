@@ -118,11 +118,11 @@ export class Raft implements Machine<RaftVocabulary> {
   }
 
   /** At the leader: how many entries each peer is behind, durably. Empty elsewhere. */
-  peersLag(): Readonly<Record<string, number>> {
-    const lag: Record<string, number> = {};
+  peersLag(): ReadonlyMap<NodeId, number> {
+    const lag = new Map<NodeId, number>();
     const { lead, log } = this.#replica;
     if (lead === null) return lag;
-    for (const [peer, progress] of lead.progress) lag[String(peer)] = log.lastIndex - progress.match;
+    for (const [peer, progress] of lead.progress) lag.set(peer, log.lastIndex - progress.match);
     return lag;
   }
 

@@ -276,9 +276,13 @@ export class WriteAheadLog {
     const { file, position, bytes } = this.#current;
     const finish: Done = (error) => {
       if (error === null) this.#refuse(batch, reason);
-      else if (error.kind === "full" && this.#closing === null) {
+      else if (error.kind !== "full") this.#failed(batch, error);
+      else if (this.#closing === null) {
         this.#options.clock.setTimer(ERASE_RETRY_MS, () => this.#erase(batch, reason));
-      } else this.#failed(batch, error);
+      } else {
+        const detail = "the disk is full; whether the last append will be there is unknown";
+        this.#failed(batch, new DiskError("io", error.path, detail));
+      }
     };
     file.truncate(Math.max(bytes, position + BATCH_HEADER_BYTES), (error) => {
       if (error !== null) finish(error);

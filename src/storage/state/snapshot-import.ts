@@ -242,7 +242,8 @@ export class SnapshotImport {
   }
 }
 
-function adopt(state: GroupState, generation: number, index: LogIndex, meta: Uint8Array): void {
+/** The records are those of another generation from now on. */
+export function adopt(state: GroupState, generation: number, index: LogIndex, meta: Uint8Array): void {
   state.switching = false;
   state.generation = generation;
   state.prefix = recordPrefix(state.group, generation);

@@ -9,9 +9,9 @@ import { groupId } from "../../core/ids.ts";
 import type { GroupId } from "../../core/ids.ts";
 import type { LogIndex, Millis, SnapshotChunk, SnapshotId } from "../../core/machine.ts";
 import { DiskError } from "../../core/world.ts";
-import type { Clock, Done, Random, Store, StoreEntry } from "../../core/world.ts";
+import type { Clock, Done, Random, Store, StoreEntry, StoreOperation } from "../../core/world.ts";
 import { decodeApplied, decodeFormat, decodeGenerations, decodeImport } from "./control.ts";
-import { encodeFormat, FORMAT_VERSION } from "./control.ts";
+import { encodeFormat, encodeGenerations, FORMAT_VERSION } from "./control.ts";
 import { failWaiters, Flusher } from "./flusher.ts";
 import { EMPTY, GroupState } from "./group-state.ts";
 import * as keys from "./keys.ts";
@@ -21,7 +21,7 @@ import { ShardRecords } from "./records.ts";
 import { ReservedStore } from "./reserved-store.ts";
 import { takeSnapshot } from "./snapshot-export.ts";
 import type { SnapshotHandle } from "./snapshot-export.ts";
-import { SnapshotImport } from "./snapshot-import.ts";
+import { SnapshotImport, adopt } from "./snapshot-import.ts";
 import type { ImportResult } from "./snapshot-import.ts";
 
 export interface StateLimits {
@@ -165,6 +165,41 @@ export class StateStore {
     this.#store.write([{ type: "put", key: keys.purgeGroupKey(group), value: EMPTY }], (error) => {
       if (error === null) this.#purgeGroup(group);
       else if (error.kind !== "full") this.#fail(error);
+      done(error);
+    });
+  }
+
+  /**
+   * Empties a group, as if it had never been here: index 0, no records. For a replica that left and may come back one day.
+   * `done` when that is durable; the records go in the background. The host applies nothing to the group meanwhile.
+   */
+  resetGroup(group: GroupId, done: Done): void {
+    const { state } = this.#group(group);
+    const old = state.generation;
+    const generation = state.nextGeneration++;
+    const staged = state.import?.generation ?? null;
+    const operations: StoreOperation[] = [
+      {
+        type: "put",
+        key: keys.generationsKey(group),
+        value: encodeGenerations({ current: generation, next: state.nextGeneration }),
+      },
+      { type: "delete", key: keys.appliedKey(group) },
+      { type: "delete", key: keys.importKey(group) },
+      { type: "put", key: keys.oldGenerationKey(group, old), value: EMPTY },
+    ];
+    if (staged !== null) {
+      operations.push({ type: "put", key: keys.oldGenerationKey(group, staged), value: EMPTY });
+    }
+    state.switching = true;
+    this.#store.write(operations, (error) => {
+      state.switching = false;
+      if (error === null) {
+        state.midEntry = false;
+        adopt(state, generation, 0, EMPTY);
+        this.#switched(state, old);
+        if (staged !== null) this.#purgeGeneration(state, staged);
+      } else if (error.kind !== "full") this.#fail(error);
       done(error);
     });
   }

@@ -1,0 +1,340 @@
+/**
+ * The commands of the catalog, applied by every replica of the system group in the same order. Each is a pure function of
+ * the catalog: it returns the next one, or a refusal that changes nothing.
+ */
+import { unreachable } from "../../core/assert.ts";
+import type { ErrorCode } from "../../core/errors.ts";
+import { type GroupId, type NodeId, groupId, nodeId } from "../../core/ids.ts";
+import { type Load, placeShard, substitute } from "../../placement/spread.ts";
+import { SLOTS } from "../../placement/hash-slot.ts";
+import type { KeyspaceLimits, KeyspaceSpec } from "../api.ts";
+import {
+  type Catalog,
+  type CatalogGroup,
+  type CatalogKeyspace,
+  type CatalogNode,
+  DEFAULT_KEYSPACE,
+  DEFAULT_LIMITS,
+  DEFAULT_REPLICAS,
+  DEFAULT_SHARDS,
+  MAX_SYSTEM_VOTERS,
+  type NodeAddresses,
+} from "./state.ts";
+
+export type CatalogCommand =
+  /** The first entry: the founding members. Proposed by the first leader. */
+  | { readonly type: "cluster-found"; readonly nodes: readonly CatalogNode[] }
+  | {
+      readonly type: "node-join";
+      readonly name: string;
+      readonly instance: string;
+      readonly addresses: NodeAddresses;
+    }
+  | { readonly type: "node-update"; readonly node: NodeId; readonly addresses: NodeAddresses }
+  | { readonly type: "node-remove"; readonly name: string }
+  /** Proposed by the system group's leader once a leaving node holds nothing any more. */
+  | { readonly type: "node-forget"; readonly node: NodeId }
+  | { readonly type: "keyspace-create"; readonly spec: Partial<KeyspaceSpec> & { readonly name: string } }
+  | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
+  | { readonly type: "keyspace-drop"; readonly name: string }
+  /** Proposed by a group's leader: its configuration now has exactly these voters and no learners. */
+  | { readonly type: "group-settled"; readonly group: GroupId; readonly replicas: readonly NodeId[] };
+
+export type CatalogResult =
+  | { readonly ok: true; readonly detail: string; readonly node?: NodeId }
+  | { readonly ok: false; readonly code: ErrorCode; readonly message: string };
+
+export interface CatalogChange {
+  readonly catalog: Catalog;
+  readonly result: CatalogResult;
+}
+
+const refuse = (catalog: Catalog, code: ErrorCode, message: string): CatalogChange => ({
+  catalog,
+  result: { ok: false, code, message },
+});
+
+function accept(
+  catalog: Catalog,
+  changes: Partial<Catalog>,
+  detail: string,
+  extra: { node?: NodeId } = {},
+): CatalogChange {
+  return {
+    catalog: { ...catalog, ...changes, version: catalog.version + 1 },
+    result: { ok: true, detail, ...extra },
+  };
+}
+
+export function applyCatalogCommand(catalog: Catalog, command: CatalogCommand): CatalogChange {
+  switch (command.type) {
+    case "cluster-found":
+      return foundCluster(catalog, command.nodes);
+    case "node-join":
+      return joinNode(catalog, command.name, command.instance, command.addresses);
+    case "node-update":
+      return updateNode(catalog, command.node, command.addresses);
+    case "node-remove":
+      return removeNode(catalog, command.name);
+    case "node-forget":
+      return forgetNode(catalog, command.node);
+    case "keyspace-create":
+      return createKeyspace(catalog, command.spec);
+    case "keyspace-alter":
+      return alterKeyspace(catalog, command.name, command.limits);
+    case "keyspace-drop":
+      return dropKeyspace(catalog, command.name);
+    case "group-settled":
+      return settleGroup(catalog, command.group, command.replicas);
+    default:
+      return unreachable(command);
+  }
+}
+
+function foundCluster(catalog: Catalog, nodes: readonly CatalogNode[]): CatalogChange {
+  if (catalog.version > 0) return accept(catalog, {}, "the cluster is founded already");
+  return accept(
+    catalog,
+    {
+      nodes,
+      nextNode: Math.max(0, ...nodes.map((node) => node.id)) + 1,
+      systemVoters: nodes.slice(0, MAX_SYSTEM_VOTERS).map((node) => node.id),
+    },
+    `founded with ${nodes.map((node) => node.name).join(", ")}`,
+  );
+}
+
+/**
+ * A node without an identity asks for one. The same instance gets the same answer again (the first may have been lost). A
+ * known name with another instance has lost its data: it gets a new id and takes the old one's place everywhere.
+ */
+function joinNode(catalog: Catalog, name: string, instance: string, addresses: NodeAddresses): CatalogChange {
+  const same = catalog.nodes.find((node) => node.instance === instance);
+  if (same !== undefined) {
+    return accept(catalog, {}, `${name} is node ${same.id} already`, { node: same.id });
+  }
+  const id = nodeId(catalog.nextNode);
+  const joined: CatalogNode = { ...addresses, id, name, instance, leaving: false };
+  const old = catalog.nodes.find((node) => node.name === name);
+  if (old === undefined) {
+    const voters = catalog.systemVoters;
+    return accept(
+      catalog,
+      {
+        nextNode: id + 1,
+        nodes: [...catalog.nodes, joined],
+        systemVoters: voters.length < MAX_SYSTEM_VOTERS ? [...voters, id] : voters,
+      },
+      `${name} joins as node ${id}`,
+      { node: id },
+    );
+  }
+  const swap = (nodes: readonly NodeId[]): NodeId[] => nodes.map((node) => (node === old.id ? id : node));
+  return accept(
+    catalog,
+    {
+      nextNode: id + 1,
+      nodes: [...catalog.nodes.filter((node) => node.id !== old.id), joined],
+      groups: catalog.groups.map((group) =>
+        group.replicas.includes(old.id)
+          ? { ...group, replicas: swap(group.replicas), departed: [...group.departed, old.id] }
+          : group,
+      ),
+      systemVoters: swap(catalog.systemVoters),
+    },
+    `${name} comes back without its data as node ${id}, in the place of node ${old.id}`,
+    { node: id },
+  );
+}
+
+function updateNode(catalog: Catalog, id: NodeId, addresses: NodeAddresses): CatalogChange {
+  if (!catalog.nodes.some((node) => node.id === id)) {
+    return refuse(catalog, "bad-request", `Node ${id} is not a member of this cluster.`);
+  }
+  const nodes = catalog.nodes.map((node) => (node.id === id ? { ...node, ...addresses } : node));
+  return accept(catalog, { nodes }, `the addresses of node ${id} are updated`, { node: id });
+}
+
+function removeNode(catalog: Catalog, name: string): CatalogChange {
+  const leaving = catalog.nodes.find((node) => node.name === name);
+  if (leaving === undefined) {
+    return refuse(catalog, "bad-request", `There is no node named "${name}" (kvorum node list).`);
+  }
+  if (leaving.leaving) return accept(catalog, {}, `${name} is leaving already`);
+  const staying = catalog.nodes.filter((node) => node.id !== leaving.id && !node.leaving);
+  if (staying.length === 0) {
+    return refuse(catalog, "contradiction", `"${name}" is the last node: removing it would delete the data.`);
+  }
+  const loads = currentLoads(catalog).filter((load) => staying.some((node) => node.id === load.node));
+  const groups = catalog.groups.map((group) => {
+    if (!group.replicas.includes(leaving.id)) return group;
+    const next = substitute(loads, group.replicas);
+    const load = loads.find((candidate) => candidate.node === next);
+    if (load !== undefined) load.replicas++;
+    const replicas =
+      next === null
+        ? group.replicas.filter((node) => node !== leaving.id)
+        : group.replicas.map((node) => (node === leaving.id ? next : node));
+    return { ...group, replicas, departed: [...group.departed, leaving.id] };
+  });
+  const rest = catalog.systemVoters.filter((node) => node !== leaving.id);
+  const spare = staying.find((node) => !rest.includes(node.id));
+  return accept(
+    catalog,
+    {
+      groups,
+      nodes: catalog.nodes.map((node) => (node.id === leaving.id ? { ...node, leaving: true } : node)),
+      systemVoters: spare === undefined ? rest : [...rest, spare.id],
+    },
+    `${name} is leaving: its replicas move to other nodes`,
+  );
+}
+
+function forgetNode(catalog: Catalog, id: NodeId): CatalogChange {
+  const node = catalog.nodes.find((candidate) => candidate.id === id);
+  if (node === undefined) return accept(catalog, {}, `node ${id} is forgotten already`);
+  if (!node.leaving || holdsAnything(catalog, id)) {
+    return refuse(catalog, "contradiction", `Node ${id} still holds replicas.`);
+  }
+  return accept(
+    catalog,
+    { nodes: catalog.nodes.filter((candidate) => candidate.id !== id) },
+    `${node.name} has left`,
+  );
+}
+
+/** True while some shard has a replica of this node, or may still have one. */
+export function holdsAnything(catalog: Catalog, id: NodeId): boolean {
+  return catalog.groups.some((group) => group.replicas.includes(id) || group.settled.includes(id));
+}
+
+const NAME = /^[a-z][a-z0-9._-]{0,62}$/;
+const MAX_SHARDS = 1024;
+
+function createKeyspace(catalog: Catalog, wanted: Partial<KeyspaceSpec> & { name: string }): CatalogChange {
+  const { name } = wanted;
+  const bad = (message: string): CatalogChange => refuse(catalog, "bad-request", message);
+  if (!NAME.test(name)) {
+    return bad(
+      `"${name}" is not a keyspace name: use lower-case letters, digits, dots, dashes and underscores, start with a letter, at most 63.`,
+    );
+  }
+  if (catalog.keyspaces.some((keyspace) => keyspace.name === name)) {
+    return refuse(catalog, "exists", `The keyspace "${name}" exists already.`);
+  }
+  if (wanted.replication !== undefined && wanted.replication !== "raft") {
+    return refuse(
+      catalog,
+      "contradiction",
+      `This version replicates by raft only, not by "${String(wanted.replication)}".`,
+    );
+  }
+  const nodes = catalog.nodes.filter((node) => !node.leaving);
+  const replicas = wanted.replicas ?? Math.min(DEFAULT_REPLICAS, nodes.length);
+  const shards = wanted.shards ?? DEFAULT_SHARDS;
+  const limits = { ...DEFAULT_LIMITS, ...wanted.limits };
+  if (!Number.isInteger(replicas) || replicas < 1) return bad("replicas must be a whole number from 1.");
+  if (replicas > nodes.length) {
+    return refuse(
+      catalog,
+      "contradiction",
+      `${replicas} replicas need ${replicas} nodes, and the cluster has ${nodes.length}: add nodes or ask for fewer.`,
+    );
+  }
+  if (!Number.isInteger(shards) || shards < 1 || shards > Math.min(MAX_SHARDS, SLOTS)) {
+    return bad(`shards must be a whole number from 1 to ${MAX_SHARDS}.`);
+  }
+  const limitProblem = checkLimits(limits);
+  if (limitProblem !== null) return bad(limitProblem);
+
+  const loads = currentLoads(catalog).filter((load) => nodes.some((node) => node.id === load.node));
+  const groups: CatalogGroup[] = [];
+  for (let shard = 0; shard < shards; shard++) {
+    const placed = placeShard(loads, replicas).replicas;
+    const id = groupId(catalog.nextGroup + shard);
+    groups.push({
+      id,
+      keyspace: name,
+      shard,
+      founders: placed,
+      departed: [],
+      replicas: placed,
+      settled: placed,
+    });
+  }
+  const keyspace: CatalogKeyspace = {
+    name,
+    replication: "raft",
+    replicas,
+    shards,
+    limits,
+    groups: groups.map((group) => group.id),
+  };
+  return accept(
+    catalog,
+    {
+      nextGroup: catalog.nextGroup + shards,
+      groups: [...catalog.groups, ...groups],
+      keyspaces: [...catalog.keyspaces, keyspace],
+    },
+    `keyspace ${name}: raft, ${replicas} replicas, ${shards} shards`,
+  );
+}
+
+function checkLimits(limits: KeyspaceLimits): string | null {
+  const { maxKeyBytes, maxValueBytes } = limits;
+  if (!Number.isInteger(maxKeyBytes) || maxKeyBytes < 1 || maxKeyBytes > DEFAULT_LIMITS.maxKeyBytes) {
+    return `maxKeyBytes must be a whole number from 1 to ${DEFAULT_LIMITS.maxKeyBytes}.`;
+  }
+  const most = 48 * 1024 * 1024;
+  if (!Number.isInteger(maxValueBytes) || maxValueBytes < 1 || maxValueBytes > most) {
+    return `maxValueBytes must be a whole number from 1 to ${most} (48 MiB).`;
+  }
+  return null;
+}
+
+function alterKeyspace(catalog: Catalog, name: string, changes: Partial<KeyspaceLimits>): CatalogChange {
+  const keyspace = catalog.keyspaces.find((candidate) => candidate.name === name);
+  if (keyspace === undefined) return refuse(catalog, "unknown-keyspace", `There is no keyspace "${name}".`);
+  const limits = { ...keyspace.limits, ...changes };
+  const problem = checkLimits(limits);
+  if (problem !== null) return refuse(catalog, "bad-request", problem);
+  const keyspaces = catalog.keyspaces.map((other) => (other.name === name ? { ...other, limits } : other));
+  return accept(catalog, { keyspaces }, `the limits of ${name} are changed`);
+}
+
+function dropKeyspace(catalog: Catalog, name: string): CatalogChange {
+  if (name === DEFAULT_KEYSPACE) {
+    return refuse(
+      catalog,
+      "contradiction",
+      `"${DEFAULT_KEYSPACE}" cannot be dropped: keys without a keyspace live there. FLUSHALL empties it.`,
+    );
+  }
+  if (!catalog.keyspaces.some((keyspace) => keyspace.name === name)) {
+    return refuse(catalog, "unknown-keyspace", `There is no keyspace "${name}".`);
+  }
+  return accept(
+    catalog,
+    {
+      keyspaces: catalog.keyspaces.filter((keyspace) => keyspace.name !== name),
+      groups: catalog.groups.filter((group) => group.keyspace !== name),
+    },
+    `keyspace ${name} is dropped, with its data`,
+  );
+}
+
+function settleGroup(catalog: Catalog, id: GroupId, replicas: readonly NodeId[]): CatalogChange {
+  const group = catalog.groups.find((candidate) => candidate.id === id);
+  if (group === undefined) return refuse(catalog, "bad-request", `There is no group ${id}.`);
+  const groups = catalog.groups.map((other) => (other.id === id ? { ...other, settled: replicas } : other));
+  return accept(catalog, { groups }, `group ${id} has its replicas on ${replicas.join(", ")}`);
+}
+
+function currentLoads(catalog: Catalog): Load[] {
+  return catalog.nodes.map((node) => ({
+    node: node.id,
+    replicas: catalog.groups.filter((group) => group.replicas.includes(node.id)).length,
+    leaders: catalog.groups.filter((group) => group.replicas[0] === node.id).length,
+  }));
+}

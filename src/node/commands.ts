@@ -1,0 +1,124 @@
+/**
+ * From a command to requests: checks it, finds the shard of its keys, and takes a command whose keys lie in several shards
+ * apart where its replies can be put together again.
+ */
+import { binaryString } from "../core/bytes.ts";
+import { KvorumError } from "../core/errors.ts";
+import type { GroupId } from "../core/ids.ts";
+import { Failure, type Reply } from "../core/reply.ts";
+import type { Args, CommandCall } from "../data/contract.ts";
+import type { CatalogKeyspace } from "./catalog/state.ts";
+import { failureReply } from "./failures.ts";
+import type { RoutingTable } from "./routing-table.ts";
+
+/** One shard's part of a command, and where its keys stood among all keys. */
+export interface Part {
+  readonly group: GroupId;
+  readonly call: CommandCall;
+  readonly positions: readonly number[];
+}
+
+/** Wrong arity, or arguments that no state could make right. Null: the command is well formed. */
+export function refuseMalformed({ spec, args }: CommandCall): Failure | null {
+  const count = args.length + 1;
+  if (spec.arity >= 0 ? count !== spec.arity : count < -spec.arity) {
+    return new Failure(`ERR wrong number of arguments for '${spec.name}' command`);
+  }
+  return spec.validate?.(args) ?? null;
+}
+
+/** The parts of a command, one per shard; or the refusal. */
+export function splitByShard(table: RoutingTable, call: CommandCall): readonly Part[] | Failure {
+  const keys = call.spec.keys(call.args);
+  if (keys.length === 0) return failureReply("bad-request", `'${call.spec.name}' names no key.`);
+  const first = call.args[keys[0]!]!;
+  const keyspace = table.keyspaceOfKey(first);
+  if (keyspace === undefined)
+    return failureReply("no-leader", "The cluster has no keyspaces yet: it is still starting.");
+  const tooLarge = refuseTooLarge(keyspace, call, keys);
+  if (tooLarge !== null) return tooLarge;
+  const group = table.groupOfKey(keyspace, first);
+  if (keys.length === 1) return [{ group, call, positions: [0] }];
+
+  const groups = keys.map((position) => {
+    const key = call.args[position]!;
+    return table.groupOfKey(table.keyspaceOfKey(key)!, key);
+  });
+  if (groups.every((other) => other === group)) return [{ group, call, positions: keys.map((_, i) => i) }];
+  if (call.spec.acrossShards === undefined) return crossShard(call, keys);
+  return [...new Set(groups)].map((target) => {
+    const positions = groups.flatMap((other, i) => (other === target ? [i] : []));
+    const args: Args = positions.map((i) => call.args[keys[i]!]!);
+    return { group: target, call: { spec: call.spec, args }, positions };
+  });
+}
+
+function crossShard(call: CommandCall, keys: readonly number[]): Failure {
+  const [a, b] = keys.map((position) => binaryString(call.args[position]!.subarray(0, 40)));
+  return failureReply(
+    "cross-shard",
+    `Keys in request don't hash to the same slot ('${call.spec.name}' is atomic, and keys such as '${a}' and '${b}' may lie in different shards).`,
+  );
+}
+
+function refuseTooLarge(
+  keyspace: CatalogKeyspace,
+  { args }: CommandCall,
+  keys: readonly number[],
+): Failure | null {
+  const { maxKeyBytes, maxValueBytes } = keyspace.limits;
+  for (const position of keys) {
+    const { length } = args[position]!;
+    if (length > maxKeyBytes) {
+      return failureReply(
+        "too-large",
+        `A key has ${length} bytes; '${keyspace.name}' allows ${maxKeyBytes}.`,
+      );
+    }
+  }
+  for (const { length } of args) {
+    if (length > maxValueBytes) {
+      return failureReply(
+        "too-large",
+        `A value has ${length} bytes; '${keyspace.name}' allows ${maxValueBytes}.`,
+      );
+    }
+  }
+  return null;
+}
+
+/** Puts the replies of all parts together, as the command would have answered in one shard. The first error wins. */
+export function mergeReplies(call: CommandCall, parts: readonly Part[], replies: readonly Reply[]): Reply {
+  const failure = replies.find((reply) => reply instanceof Failure);
+  if (failure !== undefined) return failure;
+  if (call.spec.acrossShards === "sum") {
+    return replies.reduce<number>((sum, reply) => sum + Number(reply), 0);
+  }
+  const merged: Reply[] = [];
+  parts.forEach((part, i) => {
+    const reply = replies[i];
+    if (!Array.isArray(reply))
+      throw new KvorumError("internal", `'${call.spec.name}' did not answer an array`);
+    part.positions.forEach((position, j) => (merged[position] = (reply as readonly Reply[])[j]!));
+  });
+  return merged;
+}
+
+/** The one group of a transaction, or the refusal. */
+export function groupOfTransaction(table: RoutingTable, keys: readonly Uint8Array[]): GroupId | Failure {
+  let group: GroupId | null = null;
+  for (const key of keys) {
+    const keyspace = table.keyspaceOfKey(key);
+    if (keyspace === undefined)
+      return failureReply("no-leader", "The cluster has no keyspaces yet: it is still starting.");
+    const other = table.groupOfKey(keyspace, key);
+    if (group !== null && other !== group) {
+      return failureReply(
+        "cross-shard",
+        "Keys in request don't hash to the same slot: the keys of one MULTI/EXEC must lie in one shard.",
+      );
+    }
+    group = other;
+  }
+  return group ?? failureReply("bad-request", "A transaction needs at least one command with a key.");
+}

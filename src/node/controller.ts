@@ -1,0 +1,192 @@
+/**
+ * Brings what is to what the catalog says should be. Every leader does so for its own group, so there is no controller to
+ * fail over: replicas are added as learners, caught up, and take their place by joint consensus; leaderships go back to
+ * where they are preferred; the system group's leader creates what a cluster starts with and forgets nodes that left.
+ */
+import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
+import type { Millis } from "../core/machine.ts";
+import type { Clock, Logger } from "../core/world.ts";
+import type { RaftAdmin } from "../protocols/raft/messages.ts";
+import { isJoint } from "../protocols/raft/configuration.ts";
+import { type CatalogCommand, holdsAnything } from "./catalog/commands.ts";
+import { type Catalog, type CatalogNode, DEFAULT_KEYSPACE } from "./catalog/state.ts";
+import type { Replica } from "./replica.ts";
+
+export interface ControllerHost {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly self: NodeId;
+  /** Null on a node that joined later. */
+  readonly founders: readonly CatalogNode[] | null;
+  catalog(): Catalog;
+  replicas(): Iterable<Replica>;
+  isUp(node: NodeId): boolean;
+  /** Through the system group, wherever it is led. `done` hears whether it was accepted. */
+  change(command: CatalogCommand, done: (ok: boolean) => void): void;
+}
+
+const INTERVAL_MS = 200;
+/** A learner this close to the end of the log may become a voter, and a voter this close may take over the leadership. */
+const CAUGHT_UP_ENTRIES = 64;
+/** The preferred leader must have been fit for this long before it gets its leadership back: no hand-over to a flapping node. */
+const HAND_BACK_AFTER_MS = 2000;
+const HAND_BACK_RETRY_MS = 5000;
+
+interface Desired {
+  readonly voters: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+}
+
+export class Controller {
+  readonly #host: ControllerHost;
+  /** Groups whose leader (this node) has a change under way. */
+  readonly #changing = new Set<GroupId>();
+  readonly #fitSince = new Map<GroupId, Millis>();
+  readonly #proposing = new Set<string>();
+  #stopped = false;
+
+  constructor(host: ControllerHost) {
+    this.#host = host;
+  }
+
+  start(): void {
+    const tick = (): void => {
+      if (this.#stopped) return;
+      this.run();
+      this.#host.clock.setTimer(INTERVAL_MS, tick);
+    };
+    this.#host.clock.setTimer(INTERVAL_MS, tick);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  run(): void {
+    const catalog = this.#host.catalog();
+    for (const replica of this.#host.replicas()) {
+      if (!replica.isReady) {
+        this.#fitSince.delete(replica.group);
+        continue;
+      }
+      const desired = desiredMembers(catalog, replica.group);
+      if (desired !== null && this.#reconcile(replica, desired)) this.#reportSettled(catalog, replica);
+      if (replica.group === SYSTEM_GROUP) this.#tendCatalog(catalog, replica);
+      else if (desired !== null) this.#handBack(catalog, replica);
+    }
+  }
+
+  /** One step towards the desired configuration. True when it is reached. */
+  #reconcile(replica: Replica, desired: Desired): boolean {
+    const present = replica.configuration;
+    if (isJoint(present) || this.#changing.has(replica.group)) return false;
+    const missing = desired.voters.filter((node) => !present.voters.includes(node));
+    const strangers = missing.filter((node) => !present.learners.includes(node));
+    if (strangers.length > 0) {
+      this.#change(replica, { voters: present.voters, learners: [...present.learners, ...strangers] });
+      return false;
+    }
+    if (missing.some((node) => !isCaughtUp(replica, node))) return false;
+    if (sameNodes(present.voters, desired.voters) && sameNodes(present.learners, desired.learners))
+      return true;
+    this.#change(replica, desired);
+    return false;
+  }
+
+  #change(replica: Replica, to: Desired): void {
+    this.#changing.add(replica.group);
+    const request: RaftAdmin = { type: "change", voters: [...to.voters], learners: [...to.learners] };
+    this.#host.logger.info(
+      { group: replica.group, voters: to.voters, learners: to.learners },
+      "changing the members of a group",
+    );
+    replica.administer(request, (outcome) => {
+      this.#changing.delete(replica.group);
+      if (!outcome.ok && outcome.error !== "not-leader") {
+        this.#host.logger.warn(
+          { group: replica.group, error: outcome.error },
+          "the change of members failed; it is tried again",
+        );
+      }
+    });
+  }
+
+  #reportSettled(catalog: Catalog, replica: Replica): void {
+    const group = catalog.groups.find((candidate) => candidate.id === replica.group);
+    if (group === undefined || sameNodes(group.settled, group.replicas)) return;
+    this.#proposeOnce({ type: "group-settled", group: group.id, replicas: group.replicas });
+  }
+
+  /** Leadership goes back to the preferred node once that has been up and caught up for a while. */
+  #handBack(catalog: Catalog, replica: Replica): void {
+    const preferred = catalog.groups.find((group) => group.id === replica.group)?.replicas[0];
+    const now = this.#host.clock.now();
+    const fit =
+      preferred !== undefined &&
+      preferred !== this.#host.self &&
+      replica.configuration.voters.includes(preferred) &&
+      this.#host.isUp(preferred) &&
+      isCaughtUp(replica, preferred);
+    if (!fit) {
+      this.#fitSince.delete(replica.group);
+      return;
+    }
+    const since = this.#fitSince.get(replica.group) ?? now;
+    this.#fitSince.set(replica.group, since);
+    if (now - since < HAND_BACK_AFTER_MS || this.#changing.has(replica.group)) return;
+    this.#fitSince.set(replica.group, now - HAND_BACK_AFTER_MS + HAND_BACK_RETRY_MS);
+    replica.administer({ type: "transfer", to: preferred }, (outcome) => {
+      if (!outcome.ok) {
+        this.#host.logger.debug(
+          { group: replica.group, error: outcome.error },
+          "the hand-over did not happen; it is tried again",
+        );
+      }
+    });
+  }
+
+  #tendCatalog(catalog: Catalog, system: Replica): void {
+    if (catalog.version === 0) {
+      if (this.#host.founders !== null)
+        this.#proposeOnce({ type: "cluster-found", nodes: this.#host.founders });
+      return;
+    }
+    if (!catalog.keyspaces.some((keyspace) => keyspace.name === DEFAULT_KEYSPACE)) {
+      this.#proposeOnce({ type: "keyspace-create", spec: { name: DEFAULT_KEYSPACE } });
+    }
+    for (const node of catalog.nodes) {
+      const voting = system.configuration.voters.includes(node.id) || catalog.systemVoters.includes(node.id);
+      if (node.leaving && !voting && !holdsAnything(catalog, node.id)) {
+        this.#proposeOnce({ type: "node-forget", node: node.id });
+      }
+    }
+  }
+
+  #proposeOnce(command: CatalogCommand): void {
+    const key = JSON.stringify(command);
+    if (this.#proposing.has(key)) return;
+    this.#proposing.add(key);
+    this.#host.change(command, () => this.#proposing.delete(key));
+  }
+}
+
+function desiredMembers(catalog: Catalog, group: GroupId): Desired | null {
+  if (group === SYSTEM_GROUP) {
+    if (catalog.version === 0) return null;
+    const voters = catalog.systemVoters;
+    return {
+      voters,
+      learners: catalog.nodes.map((node) => node.id).filter((node) => !voters.includes(node)),
+    };
+  }
+  const shard = catalog.groups.find((candidate) => candidate.id === group);
+  return shard === undefined ? null : { voters: shard.replicas, learners: [] };
+}
+
+function isCaughtUp(replica: Replica, node: NodeId): boolean {
+  const lag = replica.machine.peersLag().get(node);
+  return lag !== undefined && lag <= CAUGHT_UP_ENTRIES;
+}
+
+const sameNodes = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>
+  a.length === b.length && a.every((node) => b.includes(node));

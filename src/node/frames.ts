@@ -1,0 +1,184 @@
+/**
+ * What nodes say to each other, inside the transport's frames. One byte says which kind:
+ *   protocol   a message of a group's protocol machine
+ *   requests   operations forwarded to where they are decided, all that one turn has for that peer
+ *   responses  their outcomes, likewise
+ *   admin, admin-result   catalog requests, as JSON: rare, and easier to read in a capture
+ */
+import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
+import { ERRORS, type ErrorCode } from "../core/errors.ts";
+import { type GroupId, type NodeId, groupId, nodeId } from "../core/ids.ts";
+import { decodeReply, encodeReply } from "../core/reply-codec.ts";
+import type { Reply } from "../core/reply.ts";
+import { type Operation, decodeOperation, encodeOperation } from "../data/batch.ts";
+import type { Consistency } from "./api.ts";
+
+const KIND = { protocol: 1, requests: 2, responses: 3, admin: 4, adminResult: 5 } as const;
+
+const CONSISTENCIES: readonly Consistency[] = ["linearizable", "sequential", "stale"];
+
+/** A request on its way to another node. */
+export interface ForwardedRequest {
+  readonly id: number;
+  readonly group: GroupId;
+  readonly write: boolean;
+  readonly consistency: Consistency;
+  /** Milliseconds that are left of its deadline. */
+  readonly timeout: number;
+  readonly operation: Operation;
+}
+
+export type ForwardedOutcome =
+  | { readonly ok: true; readonly reply: Reply }
+  | {
+      readonly ok: false;
+      readonly error: ErrorCode;
+      readonly detail: string;
+      readonly leader: NodeId | null;
+    };
+
+export interface ForwardedResponse {
+  readonly id: number;
+  readonly outcome: ForwardedOutcome;
+}
+
+export type PeerFrame =
+  | { readonly kind: "protocol"; readonly group: GroupId; readonly message: Uint8Array }
+  | { readonly kind: "requests"; readonly requests: readonly ForwardedRequest[] }
+  | { readonly kind: "responses"; readonly responses: readonly ForwardedResponse[] }
+  | { readonly kind: "admin"; readonly id: number; readonly request: unknown }
+  | { readonly kind: "admin-result"; readonly id: number; readonly result: unknown };
+
+export function encodeProtocolFrame(group: GroupId, message: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(message.length + 8);
+  writer.u8(KIND.protocol);
+  writer.varint(group);
+  writer.raw(message);
+  return writer.finish();
+}
+
+/** Collects the requests or the responses of one turn for one peer. */
+export class RequestFrameBuilder {
+  readonly #writer = new ByteWriter(1024);
+
+  add(request: ForwardedRequest): void {
+    const writer = this.#writer;
+    if (writer.length === 0) writer.u8(KIND.requests);
+    writer.varint(request.id);
+    writer.varint(request.group);
+    writer.varint(Math.max(0, Math.ceil(request.timeout)));
+    writer.u8((request.write ? 1 : 0) | (CONSISTENCIES.indexOf(request.consistency) << 1));
+    encodeOperation(writer, request.operation);
+  }
+
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  finish(): Uint8Array {
+    return this.#writer.finish();
+  }
+}
+
+const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
+
+export class ResponseFrameBuilder {
+  readonly #writer = new ByteWriter(1024);
+
+  add(response: ForwardedResponse): void {
+    const writer = this.#writer;
+    const { id, outcome } = response;
+    if (writer.length === 0) writer.u8(KIND.responses);
+    writer.varint(id);
+    if (outcome.ok) {
+      writer.u8(0);
+      encodeReply(writer, outcome.reply);
+    } else {
+      writer.u8(1);
+      writer.bytes(encoder.encode(outcome.error));
+      writer.bytes(encoder.encode(outcome.detail));
+      writer.varint(outcome.leader ?? 0);
+    }
+  }
+
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  finish(): Uint8Array {
+    return this.#writer.finish();
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export function encodeAdminFrame(kind: "admin" | "admin-result", id: number, body: unknown): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(kind === "admin" ? KIND.admin : KIND.adminResult);
+  writer.varint(id);
+  writer.bytes(encoder.encode(JSON.stringify(body)));
+  return writer.finish();
+}
+
+/** Throws `CodecError` on anything malformed. */
+export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
+  const reader = new ByteReader(bytes);
+  const kind = reader.u8();
+  switch (kind) {
+    case KIND.protocol: {
+      const group = groupId(reader.varint());
+      return { kind: "protocol", group, message: reader.raw(reader.remaining) };
+    }
+    case KIND.requests: {
+      const requests: ForwardedRequest[] = [];
+      while (reader.remaining > 0) requests.push(decodeRequest(reader));
+      return { kind: "requests", requests };
+    }
+    case KIND.responses: {
+      const responses: ForwardedResponse[] = [];
+      while (reader.remaining > 0) responses.push({ id: reader.varint(), outcome: decodeOutcome(reader) });
+      return { kind: "responses", responses };
+    }
+    case KIND.admin:
+    case KIND.adminResult: {
+      const id = reader.varint();
+      const body = parseJson(reader.bytes());
+      reader.end();
+      return kind === KIND.admin
+        ? { kind: "admin", id, request: body }
+        : { kind: "admin-result", id, result: body };
+    }
+    default:
+      throw new CodecError(`unknown frame kind ${kind}`);
+  }
+}
+
+function decodeRequest(reader: ByteReader): ForwardedRequest {
+  const id = reader.varint();
+  const group = groupId(reader.varint());
+  const timeout = reader.varint();
+  const flags = reader.u8();
+  const consistency = CONSISTENCIES[flags >> 1];
+  if (consistency === undefined) throw new CodecError(`unknown request flags ${flags}`);
+  return { id, group, write: (flags & 1) === 1, consistency, timeout, operation: decodeOperation(reader) };
+}
+
+function decodeOutcome(reader: ByteReader): ForwardedOutcome {
+  const status = reader.u8();
+  if (status === 0) return { ok: true, reply: decodeReply(reader) };
+  if (status !== 1) throw new CodecError(`unknown outcome ${status}`);
+  const code = decoder.decode(reader.bytes());
+  const detail = decoder.decode(reader.bytes());
+  const leader = reader.varint();
+  const error = ERROR_CODES.find((known) => known === code) ?? "internal";
+  return { ok: false, error, detail, leader: leader === 0 ? null : nodeId(leader) };
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (error) {
+    throw new CodecError(`malformed JSON: ${String(error)}`);
+  }
+}

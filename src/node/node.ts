@@ -1,0 +1,794 @@
+/**
+ * A node: one data directory, one identity, the replicas it holds, and the way to everybody else's.
+ *
+ * Start: directory -> peers can call -> identity (found or join a cluster) -> log and store recovered -> replicas ->
+ * catalog current -> ready. Each step says what it waits for.
+ */
+import { invariant } from "../core/assert.ts";
+import { CodecError } from "../core/bytes.ts";
+import type { ErrorCode } from "../core/errors.ts";
+import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
+import { Failure, type Reply } from "../core/reply.ts";
+import type { LogIndex } from "../core/machine.ts";
+import { type Address, DiskError, type Done, type Transport, type World } from "../core/world.ts";
+import type { Operation } from "../data/batch.ts";
+import type { CommandCall, WatchedKey } from "../data/contract.ts";
+import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
+import { StateStore } from "../storage/state/state-store.ts";
+import type {
+  AdminRequest,
+  AdminResult,
+  CallOptions,
+  KeyspaceInfo,
+  KvorumNode,
+  NodeMetrics,
+  NodeStatus,
+  ReplyCallback,
+  ShardInfo,
+} from "./api.ts";
+import { Administration } from "./administration.ts";
+import { CatalogApplier } from "./catalog/applier.ts";
+import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
+import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from "./commands.ts";
+import { Controller } from "./controller.ts";
+import { Deadlines } from "./deadlines.ts";
+import { failureReply } from "./failures.ts";
+import { type EstablishedIdentity, Formation, type Identity } from "./formation.ts";
+import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
+import { saveIdentity } from "./identity.ts";
+import { TurnLoop } from "./loop.ts";
+import type { NodeOptions } from "./options.ts";
+import { Persister } from "./persister.ts";
+import type { Replica } from "./replica.ts";
+import { RecoveredLog, ReplicaSet } from "./replica-set.ts";
+import { Request } from "./request.ts";
+import { Router } from "./router.ts";
+import { RoutingTable } from "./routing-table.ts";
+import { ShardApplier } from "./shard-applier.ts";
+import { describeKeyspaces, describeStatus } from "./status.ts";
+
+/** What is there once the node has its identity and its storage. */
+interface Running {
+  readonly identity: EstablishedIdentity;
+  readonly log: WriteAheadLog;
+  readonly state: StateStore;
+  readonly persister: Persister;
+  readonly loop: TurnLoop;
+  readonly router: Router;
+  readonly replicas: ReplicaSet;
+  readonly controller: Controller;
+  readonly administration: Administration;
+}
+
+const SWEEP_REPLICAS_MS = 1000;
+const CURRENT_RETRY_MS = 100;
+const CLOSE_HANDOVER_MS = 1000;
+
+export class Node implements KvorumNode {
+  readonly #world: World;
+  readonly #options: NodeOptions;
+  readonly #transport: Transport;
+  readonly #formation: Formation;
+  readonly #deadlines: Deadlines;
+  readonly #startedAt: number;
+  readonly #onFatal: (error: Error) => void;
+  #identity: Identity;
+  #running: Running | null = null;
+  #table = new RoutingTable(EMPTY_CATALOG);
+  #peersKey = "";
+  #catalogCurrent = false;
+  #ready = false;
+  #readyCallbacks: (() => void)[] = [];
+  #waiting: { reason: string; since: number } | null;
+  #storageProblem: string | null = null;
+  #closing = false;
+  #inFlight = 0;
+  #lastProposalTime = 0;
+  readonly #counters = { commands: 0, failures: 0, overloaded: 0, leaderChanges: 0, framesDropped: 0 };
+
+  private constructor(
+    world: World,
+    options: NodeOptions,
+    transport: Transport,
+    identity: Identity,
+    onFatal: (error: Error) => void,
+  ) {
+    this.#world = world;
+    this.#onFatal = onFatal;
+    this.#options = options;
+    this.#transport = transport;
+    this.#identity = identity;
+    this.#startedAt = world.clock.now();
+    this.#waiting = { reason: "the data directory", since: this.#startedAt };
+    this.#deadlines = new Deadlines(world.clock, (request) => this.#expire(request));
+    this.#formation = new Formation(
+      {
+        clock: world.clock,
+        random: world.random,
+        logger: world.log,
+        transport,
+        save: (next, done) => this.#saveIdentity(next, done),
+        waitingFor: (reason) => this.#waitFor(reason),
+      },
+      options,
+      identity,
+      (established) => this.#openStorage(established),
+    );
+  }
+
+  /**
+   * Starts a node over its data directory. `done` comes as soon as it listens; `whenReady` says when it serves. `onFatal`:
+   * what the directory holds cannot be served from (corruption, a failing disk); the node will never be ready.
+   */
+  static start(
+    world: World,
+    options: NodeOptions,
+    identity: Identity,
+    onFatal: (error: Error) => void,
+    done: (error: Error | null, node?: Node) => void,
+  ): void {
+    let node: Node | null = null;
+    const started = (): Node => {
+      invariant(node !== null, "the network calls back only after it has given the transport");
+      return node;
+    };
+    world.network.listen(
+      options.listen,
+      {
+        onFrames: (from, frames) => started().#onFrames(from, frames),
+        onUp: (peer) => started().#onPeerUp(peer),
+        onDown: (peer) => started().#onPeerDown(peer),
+        onCall: (request, answer) => started().#formation.onCall(request, answer),
+      },
+      (error, transport) => {
+        if (error !== null || transport === undefined) {
+          done(error ?? new Error("the network gave no transport"));
+          return;
+        }
+        node = new Node(world, options, transport, identity, onFatal);
+        node.#formation.start();
+        done(null, node);
+      },
+    );
+  }
+
+  // Starting -----------------------------------------------------------------------------------------------------
+
+  #waitFor(reason: string): void {
+    if (this.#waiting?.reason === reason) return;
+    this.#waiting = { reason, since: this.#world.clock.now() };
+    this.#world.log.info({ reason }, "waiting");
+  }
+
+  #saveIdentity(identity: Identity, done: () => void): void {
+    saveIdentity(this.#world.disk, identity, (error) => {
+      if (error !== null) {
+        this.#storageFailed(error);
+        return;
+      }
+      this.#identity = identity;
+      done();
+    });
+  }
+
+  #openStorage(identity: EstablishedIdentity): void {
+    this.#waitFor("the log to be recovered");
+    const { clock, disk, random } = this.#world;
+    const { limits } = this.#options;
+    const fatal = (error: DiskError | null): void =>
+      this.#storageFailed(error ?? new DiskError("io", "", "no result"));
+    const recovered = new RecoveredLog();
+    const logOptions = {
+      clock,
+      instance: identity.instance,
+      segmentBytes: limits.logSegmentBytes,
+      retainBytes: limits.logRetainBytes,
+      onPressure: (groups: readonly GroupId[]) => {
+        for (const group of groups) this.#running?.replicas.get(group)?.writeCheckpoint();
+        this.#running?.loop.schedule();
+      },
+    };
+    openLog(
+      disk,
+      "log",
+      logOptions,
+      (record) => recovered.visit(record),
+      (logError, log) => {
+        if (logError !== null || log === undefined) {
+          fatal(logError);
+          return;
+        }
+        this.#waitFor("the state store to be recovered");
+        disk.openStore("state", (storeError, store) => {
+          if (storeError !== null || store === undefined) {
+            fatal(storeError);
+            return;
+          }
+          const stateOptions = {
+            store,
+            clock,
+            random,
+            limits: { overlayBytes: limits.maxOverlayBytes },
+            free: (done: Done<number>) => disk.free(done),
+            onFlushed: (group: GroupId, index: LogIndex) => this.#compact(group, index),
+            onFailed: (error: DiskError) => this.#storageFailed(error),
+          };
+          StateStore.open(stateOptions, (stateError, state) => {
+            if (stateError !== null || state === undefined) fatal(stateError);
+            else this.#run(identity, log, state, recovered);
+          });
+        });
+      },
+    );
+  }
+
+  #run(identity: EstablishedIdentity, log: WriteAheadLog, state: StateStore, recovered: RecoveredLog): void {
+    if (this.#closing) return;
+    const { clock, random, log: logger } = this.#world;
+    const persister = new Persister(log, clock, logger, (error) => this.#storageFailed(error));
+    const loop = new TurnLoop(clock, persister, this.#transport, () => router);
+    const router = new Router({
+      clock,
+      self: identity.node,
+      replica: (group) => replicas.get(group),
+      holders: (group) => this.#table.group(group)?.replicas ?? [],
+      isUp: (node) => this.#transport.isUp(node),
+      send: (to, frame) => this.#transport.send(to, frame),
+      refusesWrites: () => this.#refusesWrites(),
+      scheduleFlush: () => loop.schedule(),
+      watch: (request, timeout) => this.#deadlines.watch(request, timeout),
+    });
+    const replicas = new ReplicaSet(
+      {
+        clock,
+        random,
+        logger,
+        persister,
+        self: identity.node,
+        timings: this.#options.raft,
+        snapshotChunkBytes: this.#options.limits.snapshotChunkBytes,
+        founders: identity.founding ? identity.members.map((member) => member.id) : null,
+        send: (group, to, message) => {
+          if (!this.#transport.send(to, encodeProtocolFrame(group, message))) this.#counters.framesDropped++;
+          loop.schedule();
+        },
+        schedule: (replica) => loop.scheduleReplica(replica),
+        onLeaderChange: (replica) => this.#onLeaderChange(replica),
+        onFailed: (replica, error) =>
+          logger.error({ group: replica.group, problem: error.message }, "a replica stopped itself"),
+        proposalTime: () => this.#proposalTime(),
+        maxValueBytes: (group) =>
+          this.#table.keyspaceOfGroup(group)?.limits.maxValueBytes ?? Number.MAX_SAFE_INTEGER,
+        createApplier: (group, records) =>
+          group === SYSTEM_GROUP
+            ? new CatalogApplier(records, (catalog) => this.#onCatalog(catalog))
+            : new ShardApplier(records, {
+                clock,
+                isLeader: () => replicas.get(group)?.isReady ?? false,
+                propose: (call, done) => this.#internalWrite(group, { kind: "command", ...call }, done),
+              }),
+      },
+      log,
+      state,
+      recovered,
+    );
+    const administration = new Administration({
+      clock,
+      self: identity.node,
+      table: () => this.#table,
+      replica: (group) => replicas.get(group),
+      isUp: (node) => this.#transport.isUp(node),
+      send: (to, frame) => {
+        const sent = this.#transport.send(to, frame);
+        loop.schedule();
+        return sent;
+      },
+    });
+    const controller = new Controller({
+      clock,
+      logger,
+      self: identity.node,
+      founders: identity.founding ? identity.members : null,
+      catalog: () => this.#table.catalog,
+      replicas: () => replicas.all(),
+      isUp: (node) => node === identity.node || this.#transport.isUp(node),
+      change: (command, done) => administration.change(command, (result) => done(result.ok)),
+    });
+    this.#running = { identity, log, state, persister, loop, router, replicas, controller, administration };
+
+    this.#transport.identify(
+      { cluster: identity.cluster, node: identity.node },
+      peersOf(identity.members, identity.node),
+    );
+    this.#formation.decideJoin = (request, answer) => {
+      administration.change({ type: "node-join", ...request }, (result) => {
+        if (!result.ok || result.node === undefined) {
+          answer({ ok: false, reason: result.ok ? "no node id was given" : result.message });
+          return;
+        }
+        const { nodes } = this.#table.catalog;
+        const members = nodes.length > 0 ? nodes : identity.members;
+        answer({ ok: true, cluster: identity.cluster, node: result.node, members, founding: false });
+      });
+    };
+    replicas.startRecovered();
+    this.#onCatalog((replicas.get(SYSTEM_GROUP)!.applier as CatalogApplier).catalog);
+    controller.start();
+    this.#deadlines.start();
+    this.#sweep();
+    this.#waitFor("a majority of the system group");
+    this.#becomeCurrent();
+  }
+
+  /** A linearizable read of the system group: once it is served, this node's catalog holds everything from before its start. */
+  #becomeCurrent(): void {
+    const running = this.#running;
+    if (running === null || this.#closing) return;
+    const deadline = this.#world.clock.now() + this.#options.requestTimeout;
+    const request = new Request(
+      SYSTEM_GROUP,
+      NO_OPERATION,
+      false,
+      "linearizable",
+      deadline,
+      null,
+      (_reply, failure) => {
+        if (failure !== null) {
+          this.#world.clock.setTimer(CURRENT_RETRY_MS, () => this.#becomeCurrent());
+          return;
+        }
+        this.#catalogCurrent = true;
+        this.#onCatalog(this.#table.catalog);
+        this.#announceAddresses(running);
+        this.#checkReady();
+      },
+    );
+    this.#deadlines.watch(request, this.#options.requestTimeout);
+    const system = running.replicas.get(SYSTEM_GROUP)!;
+    if (system.leader === null) request.fail("no-leader");
+    else system.read(request);
+  }
+
+  /** This node was started with other addresses than the catalog knows: tell everybody. */
+  #announceAddresses(running: Running): void {
+    const { node } = running.identity;
+    const known = this.#table.catalog.nodes.find((candidate) => candidate.id === node);
+    const { addresses } = this.#options;
+    if (known === undefined) return;
+    const { peer, resp, http } = known;
+    if (JSON.stringify({ peer, resp, http }) === JSON.stringify(addresses)) return;
+    running.administration.change({ type: "node-update", node, addresses }, (result) => {
+      if (!result.ok) this.#world.clock.setTimer(1000, () => this.#announceAddresses(running));
+    });
+  }
+
+  /** Ready: the catalog is current, and every shard that this node knows of has a leader. */
+  #checkReady(): void {
+    if (this.#ready || !this.#catalogCurrent || this.#closing) return;
+    const { catalog } = this.#table;
+    const leaderless = catalog.groups.filter(
+      (group) => this.#running!.replicas.get(group.id)?.leader === null,
+    );
+    if (catalog.keyspaces.length > 0 && leaderless.length === 0) {
+      this.#ready = true;
+      this.#waiting = null;
+      for (const callback of this.#readyCallbacks.splice(0)) callback();
+      return;
+    }
+    this.#waitFor(
+      catalog.keyspaces.length === 0
+        ? "the system group's leader to create the default keyspace"
+        : `${leaderless.length} of ${catalog.groups.length} shards to elect a leader`,
+    );
+    this.#world.clock.setTimer(CURRENT_RETRY_MS, () => this.#checkReady());
+  }
+
+  // What happens -------------------------------------------------------------------------------------------------
+
+  #onCatalog(catalog: Catalog): void {
+    this.#table = new RoutingTable(catalog);
+    const running = this.#running;
+    if (running === null) return;
+    const { identity, replicas, router } = running;
+    const members = catalog.version > 0 ? catalog.nodes : identity.members;
+    const peers = peersOf(members, identity.node);
+    const key = JSON.stringify([...peers]);
+    if (key !== this.#peersKey) {
+      this.#peersKey = key;
+      this.#transport.setPeers(peers);
+    }
+    if (!this.#catalogCurrent) return;
+    // Not from within the step that applied it: replicas come and go.
+    this.#world.clock.defer(() => {
+      if (this.#closing) return;
+      replicas.follow(this.#table.catalog);
+      router.retryParked();
+    });
+  }
+
+  #onFrames(from: NodeId, frames: readonly Uint8Array[]): void {
+    const running = this.#running;
+    if (running === null || this.#closing) return;
+    for (const bytes of frames) {
+      try {
+        const frame = decodePeerFrame(bytes);
+        switch (frame.kind) {
+          case "protocol":
+            running.replicas.get(frame.group)?.onMessage(from, frame.message);
+            break;
+          case "requests":
+            running.router.onRequests(from, frame.requests);
+            break;
+          case "responses":
+            running.router.onResponses(frame.responses);
+            break;
+          case "admin":
+            running.administration.onRequest(from, frame.id, frame.request);
+            break;
+          case "admin-result":
+            running.administration.onResult(frame.id, frame.result);
+            break;
+        }
+      } catch (error) {
+        if (!(error instanceof CodecError)) throw error;
+        this.#world.log.warn({ from, problem: error.message }, "dropped a malformed frame");
+      }
+    }
+  }
+
+  #onPeerUp(peer: NodeId): void {
+    this.#world.log.debug({ peer }, "peer up");
+    this.#running?.router.retryParked();
+  }
+
+  #onPeerDown(peer: NodeId): void {
+    this.#world.log.debug({ peer }, "peer down");
+    const running = this.#running;
+    if (running === null) return;
+    running.router.onPeerDown(peer);
+    running.administration.onPeerDown(peer);
+    for (const replica of running.replicas.all()) replica.onUnreachable(peer);
+    running.loop.schedule();
+  }
+
+  #onLeaderChange(replica: Replica): void {
+    this.#counters.leaderChanges++;
+    this.#running?.router.retryParked();
+    if (replica.isReady && replica.applier instanceof ShardApplier) replica.applier.onLead();
+  }
+
+  /** The disk failed for good: every replica here stops and says so; the node goes on as a way to the others. */
+  #storageFailed(error: DiskError): void {
+    this.#storageProblem ??= error.message;
+    this.#world.log.error({ problem: error.message }, "storage failed");
+    const running = this.#running;
+    if (running === null) this.#onFatal(error);
+    else for (const replica of running.replicas.all()) replica.fail(error);
+  }
+
+  #refusesWrites(): { error: ErrorCode; detail: string } | null {
+    const { persister, state } = this.#running!;
+    const { maxUnsyncedBytes } = this.#options.limits;
+    if (persister.full) return { error: "disk-full", detail: "" };
+    if (state.overloaded) {
+      return { error: "overloaded", detail: "Applied state waits to be stored (maxOverlayBytes)." };
+    }
+    if (persister.pendingBytes > maxUnsyncedBytes) {
+      return { error: "overloaded", detail: "The log waits for the disk (maxUnsyncedBytes)." };
+    }
+    return null;
+  }
+
+  /** The state is durable up to there. The log keeps what a lagging replica may still need, until it is too much. */
+  #compact(group: GroupId, appliedIndex: number): void {
+    const replica = this.#running?.replicas.get(group);
+    if (replica === undefined) return;
+    const { compactAtBytes, compactForcedAtBytes } = this.#options.limits;
+    const { machine } = replica;
+    if (machine.logBytes < compactAtBytes) return;
+    let upTo = appliedIndex;
+    if (machine.logBytes < compactForcedAtBytes) {
+      for (const lag of machine.peersLag().values()) upTo = Math.min(upTo, machine.lastIndex - lag);
+    }
+    replica.compact(upTo);
+    this.#running!.loop.schedule();
+  }
+
+  /** Wall-clock time that never goes back on this node, so that log time is steady while the leader stays. */
+  #proposalTime(): number {
+    this.#lastProposalTime = Math.max(this.#lastProposalTime, Math.floor(this.#world.clock.wall()));
+    return this.#lastProposalTime;
+  }
+
+  #sweep(): void {
+    if (this.#closing) return;
+    for (const replica of this.#running!.replicas.all()) replica.sweep();
+    this.#running!.router.sweep();
+    this.#world.clock.setTimer(SWEEP_REPLICAS_MS, () => this.#sweep());
+  }
+
+  #expire(request: Request): void {
+    request.giveUp(request.exposed ? "timeout" : "no-leader");
+  }
+
+  // Requests -----------------------------------------------------------------------------------------------------
+
+  execute(call: CommandCall, options: CallOptions, done: ReplyCallback): void {
+    this.#counters.commands++;
+    const refusal = this.#refuse() ?? refuseMalformed(call);
+    if (refusal !== null) {
+      this.#answer(refusal, done);
+      return;
+    }
+    const parts = splitByShard(this.#table, call);
+    if (parts instanceof Failure) {
+      this.#answer(parts, done);
+      return;
+    }
+    const write = call.spec.access === "write";
+    if (parts.length === 1) {
+      this.#submit(parts[0]!.group, { kind: "command", ...call }, write, options, done);
+      return;
+    }
+    const replies: Reply[] = [];
+    let open = parts.length;
+    parts.forEach((part, i) => {
+      this.#submit(part.group, { kind: "command", ...part.call }, write, options, (reply) => {
+        replies[i] = reply;
+        if (--open === 0) done(mergeReplies(call, parts, replies));
+      });
+    });
+  }
+
+  executeOn(group: GroupId, call: CommandCall, options: CallOptions, done: ReplyCallback): void {
+    this.#counters.commands++;
+    const refusal = this.#refuse() ?? refuseMalformed(call);
+    if (refusal === null)
+      this.#submit(group, { kind: "command", ...call }, call.spec.access === "write", options, done);
+    else this.#answer(refusal, done);
+  }
+
+  transaction(
+    calls: readonly CommandCall[],
+    watched: readonly WatchedKey[],
+    options: CallOptions,
+    done: ReplyCallback,
+  ): void {
+    this.#counters.commands += calls.length;
+    const refusal = this.#refuse();
+    if (refusal !== null) {
+      this.#answer(refusal, done);
+      return;
+    }
+    const keys = calls.flatMap((call) => call.spec.keys(call.args).map((position) => call.args[position]!));
+    const group = groupOfTransaction(this.#table, [...keys, ...watched.map((watch) => watch.key)]);
+    if (group instanceof Failure) this.#answer(group, done);
+    else this.#submit(group, { kind: "transaction", calls, watched }, true, options, done);
+  }
+
+  #refuse(): Failure | null {
+    if (this.#closing) return failureReply("closing");
+    if (this.#running === null)
+      return failureReply("no-leader", `The node is starting: waiting for ${this.#waiting?.reason}.`);
+    if (this.#inFlight >= this.#options.limits.maxInFlight) {
+      this.#counters.overloaded++;
+      return failureReply("overloaded", `${this.#inFlight} requests are under way (maxInFlight).`);
+    }
+    return null;
+  }
+
+  #answer(reply: Reply, done: ReplyCallback): void {
+    if (reply instanceof Failure) this.#counters.failures++;
+    done(reply);
+  }
+
+  #submit(
+    group: GroupId,
+    operation: Operation,
+    write: boolean,
+    options: CallOptions,
+    done: ReplyCallback,
+  ): void {
+    const { router } = this.#running!;
+    const timeout = options.timeout ?? this.#options.requestTimeout;
+    const deadline = this.#world.clock.now() + timeout;
+    const consistency = options.consistency ?? "linearizable";
+    this.#inFlight++;
+    const request = new Request(
+      group,
+      operation,
+      write,
+      consistency,
+      deadline,
+      router.retry,
+      (reply, failure) => {
+        this.#inFlight--;
+        if (failure === null) done(reply);
+        else this.#answer(failureReply(failure.error, failure.detail), done);
+      },
+    );
+    this.#deadlines.watch(request, timeout);
+    router.submit(request);
+  }
+
+  /** A write that the node itself needs (expiry), at the leader only and without another attempt elsewhere. */
+  #internalWrite(group: GroupId, operation: Operation, done: (reply: Reply | null) => void): void {
+    const replica = this.#running?.replicas.get(group);
+    if (replica === undefined || !replica.isLeader || this.#closing) {
+      done(null);
+      return;
+    }
+    const timeout = this.#options.requestTimeout;
+    const request = new Request(
+      group,
+      operation,
+      true,
+      "linearizable",
+      this.#world.clock.now() + timeout,
+      null,
+      (reply, failure) => done(failure === null ? reply : null),
+    );
+    this.#deadlines.watch(request, timeout);
+    replica.propose(request);
+  }
+
+  admin(request: AdminRequest, done: (result: AdminResult) => void): void {
+    const running = this.#running;
+    if (running === null || this.#closing) {
+      const reason = this.#closing
+        ? "the node is shutting down"
+        : `the node waits for ${this.#waiting?.reason}`;
+      done({ ok: false, code: "no-leader", message: `Not ready: ${reason}.` });
+      return;
+    }
+    running.administration.execute(request, done);
+  }
+
+  // Telling ------------------------------------------------------------------------------------------------------
+
+  shards(): readonly ShardInfo[] {
+    return this.keyspaces().flatMap((keyspace) => keyspace.shardList);
+  }
+
+  keyspaces(): readonly KeyspaceInfo[] {
+    return describeKeyspaces(
+      this.#table.catalog,
+      (group) => this.#running?.replicas.get(group)?.leader ?? null,
+    );
+  }
+
+  whenReady(callback: () => void): void {
+    if (this.#ready) callback();
+    else this.#readyCallbacks.push(callback);
+  }
+
+  status(): NodeStatus {
+    const running = this.#running;
+    const now = this.#world.clock.now();
+    return describeStatus({
+      version: this.#options.version,
+      identity: this.#identity,
+      waiting:
+        this.#waiting === null
+          ? null
+          : { reason: this.#waiting.reason, milliseconds: Math.round(now - this.#waiting.since) },
+      ready: this.#ready && !this.#closing,
+      uptimeMilliseconds: Math.round(now - this.#startedAt),
+      members: this.#table.catalog.version > 0 ? this.#table.catalog.nodes : this.#identity.members,
+      isUp: (node) => node === this.#identity.node || this.#transport.isUp(node),
+      keyspaces: this.keyspaces(),
+      groups: this.#table.catalog.groups,
+      replicas: running === null ? [] : [...running.replicas.all()],
+      storage: {
+        healthy: this.#storageProblem === null && running?.persister.full !== true,
+        problem: this.#storageProblem ?? (running?.persister.full === true ? "the disk is full" : null),
+        logBytes: running?.log.stats().bytes ?? 0,
+        overlayBytes: running?.state.overlayBytes() ?? 0,
+      },
+      loopLagMilliseconds: 0,
+    });
+  }
+
+  metrics(): NodeMetrics {
+    const running = this.#running;
+    const log = running?.log.stats();
+    const replicas = running === null ? [] : [...running.replicas.all()];
+    return {
+      counters: {
+        commands_total: this.#counters.commands,
+        refusals_total: this.#counters.failures,
+        overloaded_total: this.#counters.overloaded,
+        leader_changes_total: this.#counters.leaderChanges,
+        peer_frames_dropped_total: this.#counters.framesDropped,
+        turns_total: running?.loop.turns ?? 0,
+        log_appends_total: log?.appends ?? 0,
+        log_syncs_total: log?.syncs ?? 0,
+      },
+      gauges: {
+        ready: this.#ready && !this.#closing ? 1 : 0,
+        requests_in_flight: this.#inFlight,
+        requests_waiting_for_leader: running?.router.parkedCount ?? 0,
+        requests_forwarded: running?.router.forwardCount ?? 0,
+        log_bytes: log?.bytes ?? 0,
+        log_unsynced_bytes: running?.persister.pendingBytes ?? 0,
+        overlay_bytes: running?.state.overlayBytes() ?? 0,
+        replicas: replicas.length,
+        replicas_leading: replicas.filter((replica) => replica.isLeader).length,
+        replicas_failed: replicas.filter((replica) => replica.failure !== null).length,
+        storage_healthy: this.#storageProblem === null ? 1 : 0,
+      },
+    };
+  }
+
+  // Ending -------------------------------------------------------------------------------------------------------
+
+  close(done: () => void): void {
+    if (this.#closing) {
+      done();
+      return;
+    }
+    const running = this.#running;
+    if (running === null) {
+      this.#closing = true;
+      this.#formation.close();
+      this.#deadlines.stop();
+      this.#transport.close(done);
+      return;
+    }
+    running.controller.stop();
+    this.#handOver(running, () => {
+      this.#closing = true;
+      this.#formation.close();
+      this.#deadlines.stop();
+      running.replicas.closeAll();
+      running.administration.close();
+      this.#deadlines.expireAll();
+      running.loop.schedule();
+      this.#world.clock.defer(() => {
+        this.#transport.close(() => running.state.close(() => running.log.close(() => done())));
+      });
+    });
+  }
+
+  /** Leaderships go to whoever can take them, so that clients see no gap; not longer than a second. */
+  #handOver(running: Running, done: () => void): void {
+    const { clock } = this.#world;
+    let open = 1;
+    let over = false;
+    const finish = (): void => {
+      if (over) return;
+      over = true;
+      timer.cancel();
+      done();
+    };
+    const timer = clock.setTimer(CLOSE_HANDOVER_MS, finish);
+    const settle = (): void => {
+      if (--open === 0) finish();
+    };
+    for (const replica of running.replicas.all()) {
+      const heir = replica.isReady ? fittestHeir(replica, (node) => this.#transport.isUp(node)) : null;
+      if (heir === null) continue;
+      open++;
+      replica.administer({ type: "transfer", to: heir }, settle);
+    }
+    running.loop.schedule();
+    clock.defer(settle);
+  }
+}
+
+const NO_OPERATION: Operation = { kind: "transaction", calls: [], watched: [] };
+
+const peersOf = (members: readonly CatalogNode[], self: NodeId): Map<NodeId, Address> =>
+  new Map(members.filter((member) => member.id !== self).map((member) => [member.id, member.peer]));
+
+/** The connected voter that is least behind. */
+function fittestHeir(replica: Replica, isUp: (node: NodeId) => boolean): NodeId | null {
+  let best: NodeId | null = null;
+  let bestLag = Number.POSITIVE_INFINITY;
+  for (const [node, lag] of replica.machine.peersLag()) {
+    if (lag >= bestLag || !isUp(node) || !replica.configuration.voters.includes(node)) continue;
+    best = node;
+    bestLag = lag;
+  }
+  return best;
+}

@@ -1,0 +1,61 @@
+/** What a node is started with. Times in milliseconds, sizes in bytes; every limit has a name and a default. */
+import type { Address } from "../core/world.ts";
+import type { NodeAddresses } from "./catalog/state.ts";
+import type { InitialMember } from "./formation.ts";
+
+export interface RaftTimings {
+  readonly electionTimeoutMin: number;
+  readonly electionTimeoutMax: number;
+  readonly heartbeatInterval: number;
+  /** Serve reads under a leader lease (true) or confirm leadership for every batch of reads (false). */
+  readonly lease: boolean;
+}
+
+export interface NodeLimits {
+  /** Requests under way at this node; beyond it, new ones are refused as overloaded. */
+  readonly maxInFlight: number;
+  /** Applied state that has not reached the store yet; beyond it, writes are refused as overloaded. */
+  readonly maxOverlayBytes: number;
+  /** Log that is not durable yet; beyond it, writes are refused as overloaded. */
+  readonly maxUnsyncedBytes: number;
+  /** Size of a group's log at which entries that every replica has are dropped. */
+  readonly compactAtBytes: number;
+  /** Size of a group's log at which also entries that a lagging replica still lacks are dropped: it gets a snapshot. */
+  readonly compactForcedAtBytes: number;
+  /** Size of the node's whole log at which the oldest segments are freed. */
+  readonly logRetainBytes: number;
+  readonly logSegmentBytes: number;
+  readonly snapshotChunkBytes: number;
+}
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly version: string;
+  readonly listen: Address;
+  readonly addresses: NodeAddresses;
+  readonly initial: readonly InitialMember[];
+  readonly join: readonly Address[];
+  readonly requestTimeout: number;
+  readonly raft: RaftTimings;
+  readonly limits: NodeLimits;
+}
+
+export const DEFAULT_TIMINGS: RaftTimings = {
+  electionTimeoutMin: 300,
+  electionTimeoutMax: 600,
+  heartbeatInterval: 75,
+  lease: true,
+};
+
+const MIB = 1024 * 1024;
+
+export const DEFAULT_NODE_LIMITS: NodeLimits = {
+  maxInFlight: 100_000,
+  maxOverlayBytes: 256 * MIB,
+  maxUnsyncedBytes: 128 * MIB,
+  compactAtBytes: 4 * MIB,
+  compactForcedAtBytes: 64 * MIB,
+  logRetainBytes: 256 * MIB,
+  logSegmentBytes: 16 * MIB,
+  snapshotChunkBytes: MIB,
+};

@@ -1,0 +1,631 @@
+/**
+ * Hosts one protocol machine: gives it inputs, runs its effects, applies what it commits, serves reads from the state.
+ *
+ *   requests --batch--> machine --persist--> persister --(durable)--> held effects: sends, replies
+ *                          |----send-------> transport
+ *                          |----apply------> apply queue --> applier --> replies
+ *
+ * Everything runs on one thread, one step at a time (rules H1-H7 of core/machine.ts).
+ */
+import { InvariantError } from "../core/assert.ts";
+import { CodecError } from "../core/bytes.ts";
+import type { ErrorCode } from "../core/errors.ts";
+import { type GroupId, type NodeId, type RequestId, type WriteId, requestId } from "../core/ids.ts";
+import type {
+  Committed,
+  Effect,
+  Input,
+  LogIndex,
+  Millis,
+  SnapshotChunk,
+  SnapshotId,
+} from "../core/machine.ts";
+import type { LoadedRange, RangeRequest } from "../core/records.ts";
+import type { Reply } from "../core/reply.ts";
+import { type Clock, DiskError, type Logger, type Random, type TimerHandle } from "../core/world.ts";
+import { BatchBuilder } from "../data/batch.ts";
+import type { Raft } from "../protocols/raft/raft.ts";
+import { raftCodec } from "../protocols/raft/codec.ts";
+import type { Configuration } from "../protocols/raft/configuration.ts";
+import type { RaftAdmin, RaftMessage, RaftVocabulary } from "../protocols/raft/messages.ts";
+import type { ShardRecords } from "../storage/state/records.ts";
+import type { Applier, Run } from "./applier.ts";
+import type { PeerSnapshots } from "./peer-snapshots.ts";
+import type { PersistSink, Persister } from "./persister.ts";
+import type { Request } from "./request.ts";
+
+/** What a replica needs from its node. */
+export interface ReplicaHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly persister: Persister;
+  send(group: GroupId, to: NodeId, message: Uint8Array): void;
+  /** The replica has work for the end of this turn: `flushTurn` will be called. */
+  schedule(replica: Replica): void;
+  onLeaderChange(replica: Replica): void;
+  onFailed(replica: Replica, error: Error): void;
+  /** The leader's clock for what it proposes, in whole milliseconds. */
+  proposalTime(): number;
+  maxValueBytes(group: GroupId): number;
+}
+
+/** Beyond this, a turn's commands of one group are split into several log entries. */
+const MAX_BATCH_BYTES = 1024 * 1024;
+/** How soon a received piece of a snapshot is stored again when the disk was full. */
+const STORE_RETRY_MS = 500;
+
+interface Proposal {
+  readonly requests: readonly Request[];
+}
+
+interface WaitingReads {
+  readonly index: LogIndex;
+  readonly validUntil: Millis | null;
+  readonly reads: readonly Request[];
+}
+
+export type AdminOutcome = { readonly ok: true } | { readonly ok: false; readonly error: ErrorCode };
+
+export class Replica {
+  readonly group: GroupId;
+  readonly #host: ReplicaHost;
+  readonly #machine: Raft;
+  readonly #applier: Applier;
+  readonly #records: ShardRecords;
+  readonly #snapshots: PeerSnapshots;
+
+  readonly #sink: PersistSink;
+  readonly #checkpointSink: PersistSink;
+  readonly #timers = new Map<string, TimerHandle>();
+  #held: { readonly after: WriteId; readonly effect: Effect<RaftVocabulary> }[] = [];
+  #persistedUpTo = 0 as WriteId;
+
+  #nextRequest = 1;
+  #batch: BatchBuilder | null = null;
+  #batched: Request[] = [];
+  #readBatch: Request[] = [];
+  #readBatchAgain: Request[] = [];
+  readonly #proposals = new Map<RequestId, Proposal>();
+  readonly #reads = new Map<RequestId, readonly Request[]>();
+  readonly #admins = new Map<RequestId, (outcome: AdminOutcome) => void>();
+  #waiting: WaitingReads[] = [];
+
+  #applyQueue: Committed<RaftVocabulary>[] = [];
+  #applyHead = 0;
+  #appliedIndex: LogIndex;
+  /** A command waits for records from the disk: nothing else of the group is applied or read until it is done. */
+  #suspended = false;
+  #storeLater: (() => void) | null = null;
+  /** Reads that wait for records from the disk: nothing is applied under them. */
+  #readsLoading = 0;
+  #pumping = false;
+  #failure: Error | null = null;
+  #closed = false;
+
+  constructor(
+    group: GroupId,
+    host: ReplicaHost,
+    machine: Raft,
+    applier: Applier,
+    records: ShardRecords,
+    snapshots: PeerSnapshots,
+  ) {
+    this.group = group;
+    this.#host = host;
+    this.#machine = machine;
+    this.#applier = applier;
+    this.#records = records;
+    this.#snapshots = snapshots;
+    this.#appliedIndex = records.appliedIndex;
+    this.#sink = { group, onPersisted: (upTo) => this.#onPersisted(upTo) };
+    this.#checkpointSink = { group, onPersisted: () => undefined };
+  }
+
+  // What the node asks -------------------------------------------------------------------------------------------
+
+  get isLeader(): boolean {
+    return this.#failure === null && this.#machine.role === "leader";
+  }
+
+  /** Leads, and has committed an entry of its own term. */
+  get isReady(): boolean {
+    return this.#failure === null && this.#machine.isReady;
+  }
+
+  get leader(): NodeId | null {
+    return this.#failure === null ? this.#machine.leader : null;
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex;
+  }
+
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  get machine(): Raft {
+    return this.#machine;
+  }
+
+  get applier(): Applier {
+    return this.#applier;
+  }
+
+  get configuration(): Configuration {
+    return this.#machine.configuration;
+  }
+
+  start(): void {
+    this.step({ type: "start" });
+  }
+
+  onMessage(from: NodeId, bytes: Uint8Array): void {
+    let message: RaftMessage;
+    try {
+      message = raftCodec.decodeMessage(bytes);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.#host.logger.warn(
+        { group: this.group, from, problem: error.message },
+        "dropped a malformed message",
+      );
+      return;
+    }
+    this.step({ type: "message", from, message });
+  }
+
+  /** A write, to be ordered with everything else of this turn. Only at the leader. */
+  propose(request: Request): void {
+    if (this.#batch === null) {
+      this.#batch = new BatchBuilder();
+      this.#host.schedule(this);
+    }
+    this.#batch.add(request.operation);
+    this.#batched.push(request);
+    if (this.#batch.byteLength >= MAX_BATCH_BYTES) this.#proposeBatch();
+  }
+
+  /** A linearizable read, at the leader or at a follower. */
+  read(request: Request): void {
+    if (this.#readBatch.length === 0) this.#host.schedule(this);
+    this.#readBatch.push(request);
+  }
+
+  /** A read of whatever this replica has applied, in log order. */
+  readLocal(request: Request): void {
+    this.#waiting.push({ index: 0, validUntil: null, reads: [request] });
+    this.#host.schedule(this);
+  }
+
+  /** An already encoded command (of the catalog), as a log entry of its own. */
+  proposeRaw(command: Uint8Array, request: Request): void {
+    request.exposed = true;
+    const id = this.#newRequest();
+    this.#proposals.set(id, { requests: [request] });
+    this.step({ type: "propose", id, command });
+  }
+
+  administer(request: RaftAdmin, done: (outcome: AdminOutcome) => void): void {
+    const id = this.#newRequest();
+    this.#admins.set(id, done);
+    this.step({ type: "admin", id, request });
+  }
+
+  onUnreachable(peer: NodeId): void {
+    this.step({ type: "unreachable", peer });
+  }
+
+  /** The end of a turn: what it collected goes to the machine, as one proposal and one read. */
+  flushTurn(): void {
+    if (this.#failure !== null || this.#closed) return;
+    if (this.#batch !== null) this.#proposeBatch();
+    if (this.#readBatch.length > 0) {
+      const reads = this.#readBatch;
+      this.#readBatch = [];
+      this.#ask(reads, true);
+    }
+    if (this.#readBatchAgain.length > 0) {
+      const reads = this.#readBatchAgain;
+      this.#readBatchAgain = [];
+      this.#ask(reads, false);
+    }
+    this.#pump();
+  }
+
+  /** The state is durable up to `index`: the log before it may go. */
+  compact(upTo: LogIndex): void {
+    if (upTo > this.#machine.logStart) this.step({ type: "compact", upTo });
+  }
+
+  /** Writes the whole durable description of the group anew, so that older log segments can be freed. */
+  writeCheckpoint(): void {
+    if (this.#failure !== null || this.#closed) return;
+    const records = this.#machine.checkpoint().map((record) => raftCodec.encodeRecord(record));
+    this.#host.persister.add(this.#checkpointSink, 0 as WriteId, records, true);
+  }
+
+  /** Stops without a trace in the group: timers, queues. What is pending is answered as `error`. */
+  close(error: ErrorCode): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stop(error);
+  }
+
+  /** The node's disk has failed, or an invariant broke: this replica takes no further part, and says so. */
+  fail(error: Error): void {
+    if (this.#failure !== null || this.#closed) return;
+    this.#failure = error;
+    this.#stop(error instanceof InvariantError ? "internal" : "storage-failed");
+    this.#host.onFailed(this, error);
+  }
+
+  // The machine --------------------------------------------------------------------------------------------------
+
+  step(input: Input<RaftVocabulary>): void {
+    if (this.#failure !== null || this.#closed) return;
+    this.#guard(() => {
+      const effects = this.#machine.step(this.#host.clock.now(), input);
+      for (const effect of effects) this.#run(effect);
+    });
+    this.#pump();
+  }
+
+  /** A broken invariant or an unreadable disk ends this replica, and only this replica. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof InvariantError || error instanceof DiskError || error instanceof CodecError))
+        throw error;
+      this.fail(error);
+    }
+  }
+
+  #run(effect: Effect<RaftVocabulary>): void {
+    if ("after" in effect && effect.after !== undefined && effect.after > this.#persistedUpTo) {
+      this.#held.push({ after: effect.after, effect });
+      return;
+    }
+    switch (effect.type) {
+      case "persist":
+        this.#host.persister.add(
+          this.#sink,
+          effect.id,
+          effect.records.map((record) => raftCodec.encodeRecord(record)),
+        );
+        this.#host.schedule(this);
+        break;
+      case "send":
+        this.#host.send(this.group, effect.to, raftCodec.encodeMessage(effect.message));
+        break;
+      case "apply":
+        for (const entry of effect.entries) this.#applyQueue.push(entry);
+        break;
+      case "read-ready":
+        for (const id of effect.ids) {
+          const reads = this.#reads.get(id);
+          if (reads === undefined) continue;
+          this.#reads.delete(id);
+          this.#waiting.push({ index: effect.index, validUntil: effect.validUntil ?? null, reads });
+        }
+        break;
+      case "reply":
+        this.#settle(effect.id, effect.outcome);
+        break;
+      case "leader":
+        this.#host.onLeaderChange(this);
+        break;
+      case "set-timer":
+        this.#setTimer(effect.timer, effect.min, effect.max);
+        break;
+      case "cancel-timer":
+        this.#timers.get(effect.timer)?.cancel();
+        this.#timers.delete(effect.timer);
+        break;
+      case "snapshot-load":
+        this.#loadSnapshot(effect.peer, effect.snapshot, effect.cursor);
+        break;
+      case "snapshot-store":
+        this.#storeSnapshot(effect.snapshot, effect.chunk);
+        break;
+      case "snapshot-release":
+        this.#snapshots.release(effect.peer);
+        break;
+    }
+  }
+
+  #onPersisted(upTo: WriteId): void {
+    if (this.#failure !== null || this.#closed) return;
+    this.#persistedUpTo = upTo;
+    let released = 0;
+    while (released < this.#held.length && this.#held[released]!.after <= upTo) {
+      this.#run(this.#held[released]!.effect);
+      released++;
+    }
+    if (released > 0) this.#held = this.#held.slice(released);
+    this.step({ type: "persisted", upTo });
+    this.#host.schedule(this);
+  }
+
+  #setTimer(name: RaftVocabulary["timer"], min: Millis, max: Millis): void {
+    this.#timers.get(name)?.cancel();
+    const delay = min + (max - min) * this.#host.random.next();
+    this.#timers.set(
+      name,
+      this.#host.clock.setTimer(delay, () => {
+        this.#timers.delete(name);
+        this.step({ type: "timer", timer: name });
+      }),
+    );
+  }
+
+  // Requests -----------------------------------------------------------------------------------------------------
+
+  #newRequest(): RequestId {
+    return requestId(this.#nextRequest++);
+  }
+
+  #proposeBatch(): void {
+    const batch = this.#batch!;
+    const requests = this.#batched;
+    this.#batch = null;
+    this.#batched = [];
+    for (const request of requests) request.exposed = true;
+    const id = this.#newRequest();
+    this.#proposals.set(id, { requests });
+    const command = batch.finish({
+      time: this.#host.proposalTime(),
+      seed: Math.floor(this.#host.random.next() * 2 ** 32),
+      maxValueBytes: this.#host.maxValueBytes(this.group),
+    });
+    this.step({ type: "propose", id, command });
+  }
+
+  #ask(reads: readonly Request[], lease: boolean): void {
+    const id = this.#newRequest();
+    this.#reads.set(id, reads);
+    this.step({ type: "read", id, lease });
+  }
+
+  #settle(
+    id: RequestId,
+    outcome: { ok: true } | { ok: false; error: ErrorCode; leader?: NodeId | null },
+  ): void {
+    const admin = this.#admins.get(id);
+    if (admin !== undefined) {
+      this.#admins.delete(id);
+      admin(outcome.ok ? { ok: true } : { ok: false, error: outcome.error });
+      return;
+    }
+    const requests = this.#proposals.get(id)?.requests ?? this.#reads.get(id);
+    this.#proposals.delete(id);
+    this.#reads.delete(id);
+    if (requests === undefined || outcome.ok) return;
+    for (const request of requests) request.fail(outcome.error, "", outcome.leader ?? null);
+  }
+
+  /** Requests whose deadline passed are settled already; what only serves them is forgotten here. */
+  sweep(): void {
+    for (const [id, { requests }] of this.#proposals) {
+      if (requests.every((request) => request.settled)) this.#proposals.delete(id);
+    }
+    for (const [id, requests] of this.#reads) {
+      if (requests.every((request) => request.settled)) this.#reads.delete(id);
+    }
+    this.#waiting = this.#waiting.filter(({ reads }) => reads.some((read) => !read.settled));
+  }
+
+  #stop(error: ErrorCode): void {
+    this.#applier.close();
+    this.#snapshots.releaseAll();
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    const requests = [
+      ...this.#batched,
+      ...this.#readBatch,
+      ...this.#readBatchAgain,
+      ...[...this.#proposals.values()].flatMap((proposal) => proposal.requests),
+      ...[...this.#reads.values()].flat(),
+      ...this.#waiting.flatMap((waiting) => waiting.reads),
+    ];
+    // A proposal that is already in the log may still be committed by others: that is not definite, whatever stops us.
+    for (const request of requests) request.fail(request.exposed ? "unknown" : error);
+    for (const done of this.#admins.values()) done({ ok: false, error });
+    this.#batch = null;
+    this.#batched = [];
+    this.#readBatch = [];
+    this.#readBatchAgain = [];
+    this.#proposals.clear();
+    this.#reads.clear();
+    this.#admins.clear();
+    this.#waiting = [];
+    this.#applyQueue = [];
+    this.#applyHead = 0;
+    this.#held = [];
+  }
+
+  // Applying and reading -----------------------------------------------------------------------------------------
+
+  #pump(): void {
+    if (this.#pumping || this.#failure !== null || this.#closed) return;
+    this.#pumping = true;
+    this.#guard(() => this.#pumpQueue());
+    this.#pumping = false;
+  }
+
+  #pumpQueue(): void {
+    while (this.#mayApply && this.#applyHead < this.#applyQueue.length) {
+      const entry = this.#applyQueue[this.#applyHead++]!;
+      if (entry.index > this.#appliedIndex) this.#apply(entry);
+    }
+    if (this.#applyHead >= this.#applyQueue.length) {
+      this.#applyQueue = [];
+      this.#applyHead = 0;
+    } else if (this.#applyHead > 1024) {
+      this.#applyQueue = this.#applyQueue.slice(this.#applyHead);
+      this.#applyHead = 0;
+    }
+    // What is committed goes first: reads that take their time must not hold up writes one after the other.
+    if (this.#mayApply || this.#applyQueue.length === 0) {
+      if (!this.#suspended && this.#waiting.length > 0) this.#serveReads();
+    }
+  }
+
+  get #mayApply(): boolean {
+    return !this.#suspended && this.#readsLoading === 0 && this.#failure === null;
+  }
+
+  #apply(entry: Committed<RaftVocabulary>): void {
+    this.#records.begin();
+    if (entry.kind !== "command") {
+      this.#finishEntry(entry.index);
+      return;
+    }
+    const run = this.#applier.apply(entry.index, entry.command);
+    this.#suspended = true;
+    this.#advance(run, undefined, (replies) => {
+      this.#suspended = false;
+      this.#finishEntry(entry.index);
+      const storeLater = this.#storeLater;
+      this.#storeLater = null;
+      storeLater?.();
+      if (entry.request === null) return;
+      const proposal = this.#proposals.get(entry.request);
+      this.#proposals.delete(entry.request);
+      proposal?.requests.forEach((request, i) => request.succeed(replies[i]!));
+    });
+  }
+
+  #finishEntry(index: LogIndex): void {
+    this.#appliedIndex = index;
+    this.#records.applied(index, this.#applier.meta());
+  }
+
+  /** Runs a command to its end; `done` is called in this turn unless records have to be loaded on the way. */
+  #advance(
+    run: Run,
+    loaded: readonly LoadedRange[] | undefined,
+    done: (replies: readonly Reply[]) => void,
+  ): void {
+    const step = run.next(loaded);
+    if (step.type === "done") {
+      done(step.replies);
+      return;
+    }
+    this.#records.load(step.requests, (error, ranges) => {
+      if (this.#failure !== null || this.#closed) return;
+      if (error !== null) {
+        this.fail(error);
+        return;
+      }
+      this.#guard(() => this.#advance(run, ranges, done));
+      this.#pump();
+      this.#host.schedule(this);
+    });
+  }
+
+  /**
+   * Serves every read whose index has been applied. A lease is checked against the clock **after** the reads have seen the
+   * state: whatever pause came before, they then saw it while no other leader could exist.
+   */
+  #serveReads(): void {
+    const due = this.#waiting.filter((waiting) => waiting.index <= this.#appliedIndex);
+    if (due.length === 0) return;
+    this.#waiting = this.#waiting.filter((waiting) => waiting.index > this.#appliedIndex);
+    for (const { reads, validUntil } of due) {
+      const finish: (() => void)[] = [];
+      for (const request of reads) {
+        if (request.settled) continue;
+        const run = this.#applier.read(request.operation);
+        const step = run.next();
+        if (step.type === "done") {
+          const reply = step.replies[0]!;
+          finish.push(() => request.succeed(reply));
+        } else {
+          // The ranges are captured now, before the clock is checked; what takes time is only to bring them here.
+          this.#loadForRead(run, step.requests, request, finish);
+        }
+      }
+      if (validUntil !== null && this.#host.clock.now() > validUntil) {
+        this.#readBatchAgain.push(...reads.filter((read) => !read.settled));
+        this.#host.schedule(this);
+      } else {
+        for (const settle of finish) settle();
+      }
+    }
+  }
+
+  /** The state stands still until the records are here, so that the command sees all of one moment. */
+  #loadForRead(run: Run, requests: readonly RangeRequest[], request: Request, finish: (() => void)[]): void {
+    let permitted = false;
+    let settle: (() => void) | null = null;
+    finish.push(() => {
+      permitted = true;
+      settle?.();
+    });
+    this.#readsLoading++;
+    this.#records.load(requests, (error, loaded) => {
+      this.#readsLoading--;
+      if (this.#failure !== null || this.#closed) return;
+      if (error !== null) {
+        this.fail(error);
+        return;
+      }
+      this.#guard(() => {
+        const step = run.next(loaded);
+        settle = () => {
+          if (step.type === "done") request.succeed(step.replies[0]!);
+          else request.fail("internal", "a read asked for records twice");
+        };
+      });
+      if (permitted) settle?.();
+      this.#pump();
+      this.#host.schedule(this);
+    });
+  }
+
+  // Snapshots ----------------------------------------------------------------------------------------------------
+
+  #loadSnapshot(peer: NodeId, snapshot: SnapshotId | null, cursor: Uint8Array): void {
+    this.#snapshots.load(peer, snapshot, cursor, (error, piece) => {
+      if (error !== null || piece === undefined) {
+        const problem = error?.message ?? "no piece";
+        this.#host.logger.warn(
+          { group: this.group, peer, problem },
+          "could not read a snapshot; it is tried again",
+        );
+        this.step({ type: "snapshot-failed", peer });
+      } else {
+        this.step({ type: "snapshot-chunk", peer, ...piece });
+      }
+      this.#host.schedule(this);
+    });
+  }
+
+  #storeSnapshot(snapshot: SnapshotId, chunk: SnapshotChunk): void {
+    if (this.#suspended) {
+      // The state must not be replaced under a half applied entry.
+      this.#storeLater = () => this.#storeSnapshot(snapshot, chunk);
+      return;
+    }
+    this.#snapshots.store(snapshot, chunk, (error, stored) => {
+      if (this.#failure !== null || this.#closed) return;
+      if (error?.kind === "full") {
+        this.#host.clock.setTimer(STORE_RETRY_MS, () => this.#storeSnapshot(snapshot, chunk));
+      } else if (error !== null || stored === undefined) {
+        this.fail(error ?? new InvariantError("a stored piece without a result"));
+      } else {
+        if (stored.installed) this.#takeOverState();
+        this.step({ type: "snapshot-stored", snapshot, next: stored.next, installed: stored.installed });
+        this.#host.schedule(this);
+      }
+    });
+  }
+
+  #takeOverState(): void {
+    this.#appliedIndex = this.#records.appliedIndex;
+    this.#guard(() => this.#applier.restore());
+  }
+}

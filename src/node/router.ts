@@ -1,0 +1,260 @@
+/**
+ * Brings every request to the replica that decides it, here or on another node, and tries again where that is safe: after
+ * every **definite** failure that another leader may not share, until the deadline.
+ */
+import type { ErrorCode } from "../core/errors.ts";
+import type { GroupId, NodeId } from "../core/ids.ts";
+import type { Clock } from "../core/world.ts";
+import {
+  type ForwardedRequest,
+  type ForwardedResponse,
+  RequestFrameBuilder,
+  ResponseFrameBuilder,
+} from "./frames.ts";
+import type { Replica } from "./replica.ts";
+import { Request, type RetryPolicy } from "./request.ts";
+
+export interface RouterHost {
+  readonly clock: Clock;
+  readonly self: NodeId;
+  replica(group: GroupId): Replica | undefined;
+  /** Nodes that should hold the group, for those who do not. */
+  holders(group: GroupId): readonly NodeId[];
+  isUp(node: NodeId): boolean;
+  /** False: the frame was dropped, and surely not sent. */
+  send(to: NodeId, frame: Uint8Array): boolean;
+  /** Why this node accepts no write for now (disk full, memory), or null. */
+  refusesWrites(): { readonly error: ErrorCode; readonly detail: string } | null;
+  scheduleFlush(): void;
+  /** Gives the request up at its deadline. */
+  watch(request: Request, timeout: number): void;
+}
+
+interface Outgoing {
+  readonly builder: RequestFrameBuilder;
+  ids: number[];
+}
+
+interface Forward {
+  readonly request: Request;
+  readonly peer: NodeId;
+}
+
+/** Errors after which another attempt may find a leader that can do it. All of them are definite. */
+const RETRIED: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "overwritten", "closing"]);
+
+const RETRIED_READS: ReadonlySet<ErrorCode> = new Set(["unknown", "storage-failed"]);
+
+const RETRY_INTERVAL_MS = 20;
+/** A turn's frame to one peer is split beyond this. */
+const MAX_FRAME_BYTES = 4 * 1024 * 1024;
+
+export class Router {
+  readonly #host: RouterHost;
+  readonly #forwards = new Map<number, Forward>();
+  readonly #outgoing = new Map<NodeId, Outgoing>();
+  readonly #answers = new Map<NodeId, ResponseFrameBuilder>();
+  /** What the last refusal said about a group of which this node has no replica. */
+  readonly #hints = new Map<GroupId, NodeId>();
+  #nextId = 1;
+  #parked: Request[] = [];
+  #retryTimer = false;
+
+  constructor(host: RouterHost) {
+    this.#host = host;
+  }
+
+  get parkedCount(): number {
+    return this.#parked.length;
+  }
+
+  get forwardCount(): number {
+    return this.#forwards.size;
+  }
+
+  submit(request: Request): void {
+    if (request.settled) return;
+    const replica = this.#host.replica(request.group);
+    if (request.write) this.#submitWrite(request, replica);
+    else this.#submitRead(request, replica);
+  }
+
+  #submitWrite(request: Request, replica: Replica | undefined): void {
+    if (replica?.isLeader === true) {
+      const refusal = this.#host.refusesWrites();
+      if (refusal === null) replica.propose(request);
+      else request.fail(refusal.error, refusal.detail);
+      return;
+    }
+    this.#sendToLeader(request, replica);
+  }
+
+  #submitRead(request: Request, replica: Replica | undefined): void {
+    if (replica === undefined || replica.failure !== null) this.#sendToLeader(request, replica);
+    else if (request.consistency === "linearizable") {
+      // A follower asks its leader for the read index and then serves the read from its own state.
+      if (replica.leader === null) this.#park(request);
+      else replica.read(request);
+    } else if (replica.appliedIndex > 0) replica.readLocal(request);
+    else this.#sendToLeader(request, replica);
+  }
+
+  #sendToLeader(request: Request, replica: Replica | undefined): void {
+    if (request.forwarded) {
+      request.fail("not-leader", "", replica?.leader ?? null);
+      return;
+    }
+    const target = this.#target(request.group, replica);
+    if (target === null) this.#park(request);
+    else this.#forward(request, target);
+  }
+
+  #target(group: GroupId, replica: Replica | undefined): NodeId | null {
+    const { self } = this.#host;
+    const known = replica?.leader ?? this.#hints.get(group) ?? null;
+    if (known !== null && known !== self && this.#host.isUp(known)) return known;
+    if (replica !== undefined && replica.failure === null) return null;
+    const others = this.#host.holders(group).filter((node) => node !== self && this.#host.isUp(node));
+    return others.length === 0 ? null : others[this.#nextId % others.length]!;
+  }
+
+  #forward(request: Request, peer: NodeId): void {
+    let outgoing = this.#outgoing.get(peer);
+    if (outgoing === undefined) {
+      outgoing = { builder: new RequestFrameBuilder(), ids: [] };
+      this.#outgoing.set(peer, outgoing);
+    }
+    const id = this.#nextId++;
+    this.#forwards.set(id, { request, peer });
+    outgoing.ids.push(id);
+    outgoing.builder.add({
+      id,
+      group: request.group,
+      write: request.write,
+      consistency: request.consistency,
+      timeout: request.deadline - this.#host.clock.now(),
+      operation: request.operation,
+    });
+    if (outgoing.builder.length > MAX_FRAME_BYTES) this.#flushTo(peer, outgoing);
+    else this.#host.scheduleFlush();
+  }
+
+  /** The end of a turn: one frame of requests and one of responses per peer. */
+  flush(): void {
+    for (const [peer, outgoing] of this.#outgoing) {
+      if (outgoing.ids.length > 0) this.#flushTo(peer, outgoing);
+    }
+    for (const [peer, answers] of this.#answers) {
+      if (answers.length > 0) this.#host.send(peer, answers.finish());
+    }
+  }
+
+  #flushTo(peer: NodeId, outgoing: Outgoing): void {
+    const ids = outgoing.ids;
+    outgoing.ids = [];
+    const sent = this.#host.send(peer, outgoing.builder.finish());
+    for (const id of ids) {
+      const forward = this.#forwards.get(id);
+      if (forward === undefined) continue;
+      if (sent) {
+        if (forward.request.write) forward.request.exposed = true;
+      } else {
+        this.#forwards.delete(id);
+        this.#park(forward.request);
+      }
+    }
+  }
+
+  /** Waits for a leader: tried again soon, and at once when one is heard of. */
+  #park(request: Request): void {
+    if (request.settled) return;
+    this.#parked.push(request);
+    if (this.#retryTimer) return;
+    this.#retryTimer = true;
+    this.#host.clock.setTimer(RETRY_INTERVAL_MS, () => {
+      this.#retryTimer = false;
+      this.retryParked();
+    });
+  }
+
+  retryParked(): void {
+    if (this.#parked.length === 0) return;
+    const parked = this.#parked;
+    this.#parked = [];
+    for (const request of parked) this.submit(request);
+  }
+
+  /** The retry policy of this node's own requests. Reads are safe to repeat after any failure. */
+  readonly retry: RetryPolicy = (request, error, leader) => {
+    if (!RETRIED.has(error) && (request.write || !RETRIED_READS.has(error))) return false;
+    if (leader !== null) this.#hints.set(request.group, leader);
+    else this.#hints.delete(request.group);
+    request.exposed = false;
+    this.#park(request);
+    return true;
+  };
+
+  onResponses(responses: readonly ForwardedResponse[]): void {
+    for (const { id, outcome } of responses) {
+      const forward = this.#forwards.get(id);
+      if (forward === undefined) continue;
+      this.#forwards.delete(id);
+      if (outcome.ok) forward.request.succeed(outcome.reply);
+      else forward.request.fail(outcome.error, outcome.detail, outcome.leader);
+    }
+  }
+
+  /** Requests of another node. They are answered in any case, and never passed on. */
+  onRequests(from: NodeId, requests: readonly ForwardedRequest[]): void {
+    const now = this.#host.clock.now();
+    for (const { id, group, write, consistency, timeout, operation } of requests) {
+      const request = new Request(
+        group,
+        operation,
+        write,
+        consistency,
+        now + timeout,
+        null,
+        (reply, failure) => {
+          this.#answer(from, {
+            id,
+            outcome:
+              failure === null
+                ? { ok: true, reply }
+                : { ok: false, error: failure.error, detail: failure.detail, leader: failure.leader },
+          });
+        },
+      );
+      this.#host.watch(request, timeout);
+      this.submit(request);
+    }
+  }
+
+  #answer(to: NodeId, response: ForwardedResponse): void {
+    let builder = this.#answers.get(to);
+    if (builder === undefined) {
+      builder = new ResponseFrameBuilder();
+      this.#answers.set(to, builder);
+    }
+    builder.add(response);
+    if (builder.length > MAX_FRAME_BYTES) this.#host.send(to, builder.finish());
+    else this.#host.scheduleFlush();
+  }
+
+  /** What was sent there may have been done: writes are indefinite now, reads are simply asked again. */
+  onPeerDown(peer: NodeId): void {
+    for (const [id, forward] of this.#forwards) {
+      if (forward.peer !== peer) continue;
+      this.#forwards.delete(id);
+      forward.request.fail(forward.request.exposed ? "unknown" : "not-leader");
+    }
+  }
+
+  /** Drops what only serves requests that are settled by now. */
+  sweep(): void {
+    for (const [id, { request }] of this.#forwards) {
+      if (request.settled) this.#forwards.delete(id);
+    }
+    this.#parked = this.#parked.filter((request) => !request.settled);
+  }
+}

@@ -1,0 +1,83 @@
+/** What a node tells about itself and its cluster. */
+import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
+import type { KeyspaceInfo, NodeStatus, ReplicaStatus } from "./api.ts";
+import type { Catalog, CatalogGroup, CatalogNode } from "./catalog/state.ts";
+import type { Identity } from "./formation.ts";
+import type { Replica } from "./replica.ts";
+
+export function describeKeyspaces(
+  catalog: Catalog,
+  leaderOf: (group: GroupId) => NodeId | null,
+): readonly KeyspaceInfo[] {
+  return catalog.keyspaces.map(({ groups, ...spec }) => ({
+    ...spec,
+    shardList: groups.map((id, shard) => ({
+      group: id,
+      keyspace: spec.name,
+      shard,
+      replicas: catalog.groups.find((group) => group.id === id)?.replicas ?? [],
+      leader: leaderOf(id),
+    })),
+  }));
+}
+
+interface StatusParts extends Pick<
+  NodeStatus,
+  "version" | "waiting" | "ready" | "uptimeMilliseconds" | "keyspaces" | "storage" | "loopLagMilliseconds"
+> {
+  readonly identity: Identity;
+  readonly members: readonly CatalogNode[];
+  readonly groups: readonly CatalogGroup[];
+  readonly replicas: readonly Replica[];
+  isUp(node: NodeId): boolean;
+}
+
+export function describeStatus(parts: StatusParts): NodeStatus {
+  const { identity } = parts;
+  return {
+    version: parts.version,
+    cluster: identity.cluster,
+    id: identity.node,
+    name: identity.name,
+    waiting: parts.waiting,
+    ready: parts.ready,
+    uptimeMilliseconds: parts.uptimeMilliseconds,
+    nodes: parts.members.map((member) => ({
+      id: member.id,
+      name: member.name,
+      resp: member.resp,
+      http: member.http,
+      peer: `${member.peer.host}:${member.peer.port}`,
+      up: parts.isUp(member.id),
+    })),
+    keyspaces: parts.keyspaces,
+    replicas: parts.replicas
+      .map((replica) => describeReplica(replica, parts.groups))
+      .sort((a, b) => a.group - b.group),
+    storage: parts.storage,
+    loopLagMilliseconds: parts.loopLagMilliseconds,
+  };
+}
+
+function describeReplica(replica: Replica, groups: readonly CatalogGroup[]): ReplicaStatus {
+  const { machine, group } = replica;
+  const shard = groups.find((candidate) => candidate.id === group);
+  const { voters, learners } = machine.configuration;
+  return {
+    group,
+    keyspace: group === SYSTEM_GROUP ? "(system)" : (shard?.keyspace ?? "(unknown)"),
+    shard: shard?.shard ?? 0,
+    role: replica.failure === null ? machine.role : "failed",
+    term: machine.term,
+    leader: replica.leader,
+    lastIndex: machine.lastIndex,
+    commitIndex: machine.commitIndex,
+    appliedIndex: replica.appliedIndex,
+    voters,
+    learners,
+    lag: replica.isLeader
+      ? Object.fromEntries([...machine.peersLag()].map(([node, lag]) => [String(node), lag]))
+      : {},
+    failed: replica.failure?.message ?? null,
+  };
+}

@@ -1,0 +1,646 @@
+/**
+ * One client.
+ *
+ *   socket -> parser -> command -> slot ............ in the order of the requests
+ *                          |         ^
+ *                          v         | reply
+ *                        order -> node, or answered here
+ *   socket <- writer <- slots that are answered, from the front, one write a turn
+ *
+ * Reading pauses while too much is unanswered or unsent, and goes on when half of that is gone. A client over a hard limit
+ * is disconnected.
+ */
+import type { Socket } from "node:net";
+import { binaryString } from "../../core/bytes.ts";
+import { Failure, OK, QUEUED, type Reply } from "../../core/reply.ts";
+import type { Args, CommandSpec } from "../../data/contract.ts";
+import type { CallOptions, Consistency } from "../../node/api.ts";
+import type { CommandTable } from "./command-table.ts";
+import { unknownCommand, wrongArity } from "./failures.ts";
+import { type Access, CommandOrder, Operation } from "./order.ts";
+import { ProtocolError, RequestParser } from "./parser.ts";
+import type {
+  Command,
+  DataCommand,
+  ImmediateCommand,
+  OrderedCommand,
+  ReplyMode,
+  ServerContext,
+  Session,
+} from "./session.ts";
+import { EXECABORT, Transaction, Watches } from "./transaction.ts";
+import { flattened, type ReplyWriter, type RespVersion, replyBytes } from "./writer.ts";
+
+/** What a connection needs from its server beyond what commands may see. */
+export interface ConnectionHost extends ServerContext {
+  readonly commands: CommandTable;
+  /** Reads a key's version. */
+  readonly probe: DataCommand;
+  /** Shared by all connections: whoever writes takes what it wrote before anybody else writes. */
+  readonly writer: ReplyWriter;
+  /** Asks for one `flush` at the end of this turn. */
+  scheduleFlush(connection: Connection): void;
+  /** The buffers of all clients together are over their limit. */
+  relieve(): void;
+  closed(connection: Connection): void;
+}
+
+/** As many bytes are handed to the socket at once, and as many may wait in it before the next are written. */
+const WRITE_BYTES = 512 * 1024;
+
+const CALL_OPTIONS: Readonly<Record<Consistency, CallOptions>> = {
+  linearizable: {},
+  sequential: { consistency: "sequential" },
+  stale: { consistency: "stale" },
+};
+
+const NO_ARGS: Args = [];
+
+/** UNWATCH as part of a transaction: EXEC has checked the watches by then, and forgets them anyway. */
+const UNWATCH_WITHIN: ImmediateCommand = {
+  kind: "immediate",
+  name: "unwatch",
+  arity: 1,
+  flags: [],
+  group: "transactions",
+  since: "2.2.0",
+  summary: "",
+  multi: "queue",
+  run: () => OK,
+};
+
+/** The place of a reply among the replies of its connection. */
+interface Slot {
+  readonly version: RespVersion;
+  readonly silent: boolean;
+  answered: boolean;
+  reply: Reply;
+  /** Bytes of the request, while it is unanswered; then of the reply. */
+  bytes: number;
+}
+
+class Answer implements Slot {
+  readonly answered = true;
+  readonly version: RespVersion;
+  readonly silent: boolean;
+  readonly reply: Reply;
+  readonly bytes: number;
+  constructor(reply: Reply, version: RespVersion, silent: boolean, bytes: number) {
+    this.reply = reply;
+    this.version = version;
+    this.silent = silent;
+    this.bytes = bytes;
+  }
+}
+
+abstract class Running extends Operation implements Slot {
+  readonly connection: Connection;
+  readonly version: RespVersion;
+  readonly silent: boolean;
+  bytes: number;
+  answered = false;
+  reply: Reply = null;
+
+  constructor(connection: Connection, bytes: number) {
+    super();
+    this.connection = connection;
+    this.version = connection.version;
+    this.silent = connection.replyMode !== "on";
+    this.bytes = bytes;
+  }
+
+  protected abstract run(): void;
+
+  start(): void {
+    try {
+      this.run();
+    } catch (error) {
+      this.connection.server.log.error({ error: String(error) }, "a command failed inside Kvorum");
+      this.connection.answer(this, new Failure("ERR internal error; the node's log has the details"));
+    }
+  }
+}
+
+class DataOperation extends Running {
+  readonly access: Access;
+  readonly #spec: CommandSpec;
+  #args: Args;
+  readonly #pairs: boolean;
+  readonly #options: CallOptions;
+
+  constructor(connection: Connection, { spec, pairs }: DataCommand, args: Args, bytes: number) {
+    super(connection, bytes);
+    this.access = spec.access;
+    this.#spec = spec;
+    this.#args = args;
+    this.#pairs = pairs;
+    this.#options = CALL_OPTIONS[connection.consistency];
+  }
+
+  keys(): string[] {
+    const args = this.#args;
+    return this.#spec.keys(args).map((position) => binaryString(args[position]!));
+  }
+
+  protected run(): void {
+    const call = { spec: this.#spec, args: this.#args };
+    this.connection.server.node.execute(call, this.#options, (reply) => {
+      this.#args = NO_ARGS;
+      this.connection.answer(this, this.#pairs && this.version === 2 ? flattened(reply) : reply);
+    });
+  }
+}
+
+class OrderedOperation extends Running {
+  readonly access: Access;
+  readonly #command: OrderedCommand;
+  readonly #args: Args;
+
+  constructor(connection: Connection, command: OrderedCommand, args: Args, bytes: number) {
+    super(connection, bytes);
+    this.access = command.key === undefined ? "barrier" : "read";
+    this.#command = command;
+    this.#args = args;
+  }
+
+  keys(): string[] {
+    const { key } = this.#command;
+    return key === undefined ? [] : [binaryString(this.#args[key]!)];
+  }
+
+  protected run(): void {
+    this.#command.run(this.connection, this.#args, (reply) => this.connection.answer(this, reply));
+  }
+}
+
+class WatchOperation extends Running {
+  readonly access = "read";
+  readonly #watches: Watches;
+  readonly #args: Args;
+
+  constructor(connection: Connection, watches: Watches, args: Args, bytes: number) {
+    super(connection, bytes);
+    this.#watches = watches;
+    this.#args = args;
+  }
+
+  keys(): string[] {
+    return this.#args.map(binaryString);
+  }
+
+  protected run(): void {
+    const { node, probe } = this.connection.server;
+    let missing = this.#args.length;
+    let failure: Reply = OK;
+    for (const key of this.#args) {
+      node.execute({ spec: probe.spec, args: [key] }, {}, (reply) => {
+        if (typeof reply === "number") this.#watches.keys.push({ key, version: reply });
+        else {
+          this.#watches.failed = true;
+          failure = reply;
+        }
+        if (--missing === 0) this.connection.answer(this, failure);
+      });
+    }
+    if (this.#args.length === 0) this.connection.answer(this, OK);
+  }
+}
+
+class ExecOperation extends Running {
+  readonly access: Access;
+  readonly #transaction: Transaction;
+  readonly #watches: Watches;
+
+  constructor(connection: Connection, transaction: Transaction, watches: Watches) {
+    super(connection, transaction.bytes);
+    this.access = transaction.access(watches);
+    this.#transaction = transaction;
+    this.#watches = watches;
+  }
+
+  keys(): string[] {
+    return this.#transaction.keys(this.#watches);
+  }
+
+  protected run(): void {
+    const { connection } = this;
+    const { node, probe } = connection.server;
+    this.#transaction.run(node, connection, this.version, this.#watches, probe, (reply) =>
+      connection.answer(this, reply),
+    );
+  }
+}
+
+export class Connection implements Session {
+  readonly id: number;
+  readonly server: ConnectionHost;
+  readonly peer: string;
+  readonly local: string;
+  readonly connectedAt = Date.now();
+  lastActiveAt = this.connectedAt;
+  name = "";
+  libraryName = "";
+  libraryVersion = "";
+  version: RespVersion = 2;
+  consistency: Consistency = "linearizable";
+  replyMode: ReplyMode = "on";
+
+  readonly #socket: Socket;
+  readonly #parser: RequestParser;
+  readonly #order = new CommandOrder();
+  #lastCommand: Command | null = null;
+
+  /** Replies owed, oldest at `#head`. */
+  #slots: Slot[] = [];
+  #head = 0;
+  #inputBytes = 0;
+  #replyBytes = 0;
+  /** What the server's sum holds of this connection. */
+  #reportedBytes = 0;
+
+  #flushScheduled = false;
+  #paused = false;
+  /** Nothing more will be read; the socket closes once all replies are sent. */
+  #ending = false;
+  #closed = false;
+
+  #transaction: Transaction | null = null;
+  #watches = new Watches();
+
+  constructor(id: number, socket: Socket, server: ConnectionHost) {
+    this.id = id;
+    this.server = server;
+    this.#socket = socket;
+    this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
+    this.local = `${socket.localAddress ?? "?"}:${socket.localPort ?? 0}`;
+    this.#parser = new RequestParser(server.options, this);
+    socket.on("data", (chunk) => this.#onData(chunk));
+    socket.on("drain", () => this.#onDrain());
+    socket.on("end", () => this.#onEnd());
+    socket.on("error", (error) => {
+      server.log.debug({ client: this.peer, error: error.message }, "a client's connection broke");
+    });
+    socket.on("close", () => this.#onClose());
+  }
+
+  get lastCommand(): string {
+    return this.#lastCommand?.name ?? "NULL";
+  }
+
+  /** Nothing is owed to the client. */
+  get idle(): boolean {
+    return this.#slots.length === this.#head;
+  }
+
+  get queued(): number {
+    return this.#transaction?.length ?? -1;
+  }
+
+  get watching(): number {
+    return this.#watches.names.size;
+  }
+
+  get inputBytes(): number {
+    return this.#inputBytes + this.#parser.buffered;
+  }
+
+  get outputBytes(): number {
+    return this.#replyBytes + this.#socket.writableLength;
+  }
+
+  reset(): void {
+    this.#transaction = null;
+    this.#watches = new Watches();
+    this.name = "";
+    this.version = 2;
+    this.consistency = "linearizable";
+    this.replyMode = "on";
+  }
+
+  closeAfterReply(): void {
+    this.#ending = true;
+    this.#parser.stop();
+    this.#scheduleFlush();
+  }
+
+  kill(reason: string): void {
+    if (this.#closed) return;
+    this.server.log.warn({ client: this.peer, name: this.name, reason }, "disconnected a client");
+    this.#socket.destroy();
+    this.#onClose();
+  }
+
+  onCommand(source: Uint8Array, nameStart: number, nameEnd: number, args: Uint8Array[], bytes: number): void {
+    const { server } = this;
+    server.stats.commands++;
+    this.#advanceReplyMode();
+    const command = server.commands.find(source, nameStart, nameEnd);
+    if (command === undefined) {
+      this.#refuse(unknownCommand(source.subarray(nameStart, nameEnd), args));
+      return;
+    }
+    const { arity } = command;
+    if (arity >= 0 ? args.length + 1 !== arity : args.length + 1 < -arity) {
+      this.#refuse(wrongArity(command.name));
+      return;
+    }
+    this.#lastCommand = command;
+    if (this.#transaction !== null && this.#queue(this.#transaction, command, args, bytes)) return;
+    switch (command.kind) {
+      case "data":
+        this.#submit(new DataOperation(this, command, args, bytes));
+        return;
+      case "immediate":
+        this.#push(command.run(this, args));
+        return;
+      case "ordered":
+        this.#submit(new OrderedOperation(this, command, args, bytes));
+        return;
+      case "transaction":
+        this.#transactional(command.name, args, bytes);
+    }
+  }
+
+  onOversized(reason: string): void {
+    this.server.stats.commands++;
+    this.#advanceReplyMode();
+    this.#refuse(new Failure(`ERR ${reason}`));
+  }
+
+  /** The reply of an operation; later ones of the same operation are ignored. */
+  answer(operation: Running, reply: Reply): void {
+    if (operation.answered) return;
+    operation.answered = true;
+    operation.reply = reply;
+    if (reply instanceof Failure) this.server.stats.errors++;
+    this.#inputBytes -= operation.bytes;
+    operation.bytes = replyBytes(reply);
+    this.#replyBytes += operation.bytes;
+    this.#order.finished(operation);
+    if (this.#closed) return;
+    if (this.#replyBytes > this.server.options.maxOutputBytes) this.#overflow();
+    else if (this.#slots[this.#head] === operation) this.#scheduleFlush();
+  }
+
+  /** Sends what is answered, from the front. */
+  flush(): void {
+    this.#flushScheduled = false;
+    if (this.#closed) return;
+    const { writer, stats } = this.server;
+    const slots = this.#slots;
+    while (this.#socket.writableLength < WRITE_BYTES) {
+      let slot = slots[this.#head];
+      if (slot === undefined || !slot.answered) break;
+      do {
+        this.#head++;
+        this.#replyBytes -= slot.bytes;
+        if (!slot.silent) writer.write(slot.reply, slot.version);
+        slot = slots[this.#head];
+      } while (slot !== undefined && slot.answered && writer.length < WRITE_BYTES);
+      stats.bytesOut += writer.length;
+      this.#write(writer.take());
+    }
+    this.#compact();
+    if (this.#ending && this.#slots.length === 0) this.#socket.destroySoon();
+    this.#settle();
+  }
+
+  #write(pieces: readonly Uint8Array[]): void {
+    const socket = this.#socket;
+    if (pieces.length === 0) return;
+    if (pieces.length === 1) {
+      socket.write(pieces[0]!);
+      return;
+    }
+    socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    socket.uncork();
+  }
+
+  /** Forgets the slots that were sent, in amortised constant time. */
+  #compact(): void {
+    if (this.#head === this.#slots.length) {
+      if (this.#head > 0) this.#slots = [];
+      this.#head = 0;
+    } else if (this.#head > 256 && this.#head * 2 > this.#slots.length) {
+      this.#slots = this.#slots.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#ending || this.#closed) return;
+    this.lastActiveAt = Date.now();
+    this.server.stats.bytesIn += chunk.length;
+    try {
+      this.#parser.feed(chunk);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) {
+        this.server.log.error({ client: this.peer, error: String(error) }, "a request broke the RESP door");
+        this.kill("a defect of Kvorum");
+        return;
+      }
+      this.server.stats.protocolErrors++;
+      this.server.log.warn({ client: this.peer, reason: error.message }, "disconnected a client");
+      this.replyMode = "on";
+      this.#push(new Failure(`ERR ${error.message}`));
+      this.closeAfterReply();
+    }
+    this.#settle();
+  }
+
+  #onDrain(): void {
+    if (this.#slots[this.#head]?.answered === true) this.flush();
+    else this.#settle();
+  }
+
+  /** The client has sent its last command, and may still wait for replies. */
+  #onEnd(): void {
+    this.#ending = true;
+    this.#scheduleFlush();
+  }
+
+  #onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#parser.stop();
+    this.#order.stop();
+    this.#slots = [];
+    this.#head = 0;
+    this.server.stats.bufferedBytes -= this.#reportedBytes;
+    this.#reportedBytes = 0;
+    this.server.closed(this);
+  }
+
+  /** Holds the client to its limits, after anything that changed its buffers. */
+  #settle(): void {
+    if (this.#closed) return;
+    const { options, stats } = this.server;
+    const unsent = this.outputBytes;
+    const buffered = this.inputBytes + unsent + (this.#transaction?.bytes ?? 0) + this.#watches.bytes;
+    stats.bufferedBytes += buffered - this.#reportedBytes;
+    this.#reportedBytes = buffered;
+    if (unsent > options.maxOutputBytes) {
+      this.#overflow();
+      return;
+    }
+    const commands = this.#slots.length - this.#head;
+    const bytes = this.#inputBytes + unsent;
+    if (!this.#paused) {
+      if (commands > options.maxPipelinedCommands || bytes > options.maxPipelinedBytes) {
+        this.#paused = true;
+        this.#socket.pause();
+      }
+    } else if (commands * 2 <= options.maxPipelinedCommands && bytes * 2 <= options.maxPipelinedBytes) {
+      this.#paused = false;
+      this.#socket.resume();
+    }
+    if (stats.bufferedBytes > options.maxBufferedBytes) this.server.relieve();
+  }
+
+  #overflow(): void {
+    this.server.stats.slowClientsClosed++;
+    this.kill(
+      `${this.outputBytes} bytes of replies wait for it (limit ${this.server.options.maxOutputBytes})`,
+    );
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled || this.#closed) return;
+    this.#flushScheduled = true;
+    this.server.scheduleFlush(this);
+  }
+
+  #advanceReplyMode(): void {
+    if (this.replyMode === "skip-next") this.replyMode = "skip";
+    else if (this.replyMode === "skip") this.replyMode = "on";
+  }
+
+  #submit(operation: Running): void {
+    this.#slots.push(operation);
+    this.#inputBytes += operation.bytes;
+    this.#order.submit(operation);
+  }
+
+  /** A reply that is known already. */
+  #push(reply: Reply): void {
+    if (reply instanceof Failure) this.server.stats.errors++;
+    const bytes = replyBytes(reply);
+    this.#replyBytes += bytes;
+    this.#slots.push(new Answer(reply, this.version, this.replyMode !== "on", bytes));
+    if (this.#slots.length - this.#head === 1) this.#scheduleFlush();
+  }
+
+  /** A command that was not even begun; a transaction that it belongs to will not be either. */
+  #refuse(failure: Failure): void {
+    if (this.#transaction !== null) this.#transaction.failed = true;
+    this.#push(failure);
+  }
+
+  /** Between MULTI and EXEC. False: the command is to be run now. */
+  #queue(transaction: Transaction, command: Command, args: Args, bytes: number): boolean {
+    switch (command.kind) {
+      case "transaction":
+        return false;
+      case "ordered":
+        this.#refuse(
+          new Failure(`ERR ${command.name.toUpperCase()} cannot be part of a transaction in Kvorum`),
+        );
+        return true;
+      case "immediate":
+        if (command.multi === "now") return false;
+        if (command.multi === "refuse") {
+          this.#refuse(new Failure("ERR Command not allowed inside a transaction"));
+          return true;
+        }
+        return this.#enqueue(transaction, command, args, bytes);
+      case "data":
+        return this.#enqueue(transaction, command, args, bytes);
+    }
+  }
+
+  #enqueue(
+    transaction: Transaction,
+    command: DataCommand | ImmediateCommand,
+    args: Args,
+    bytes: number,
+  ): true {
+    const limit = this.server.options.maxCommandBytes;
+    if (transaction.bytes + bytes > limit) {
+      this.#refuse(new Failure(`ERR the transaction is over the limit of ${limit} bytes`));
+    } else {
+      // A transaction that is lost already is not worth its memory.
+      if (!transaction.failed) transaction.queue(command, args, bytes);
+      this.#push(QUEUED);
+    }
+    return true;
+  }
+
+  #transactional(name: string, args: Args, bytes: number): void {
+    const transaction = this.#transaction;
+    switch (name) {
+      case "multi":
+        if (transaction !== null) {
+          this.#push(new Failure("ERR MULTI calls can not be nested"));
+          return;
+        }
+        this.#transaction = new Transaction();
+        this.#push(OK);
+        return;
+      case "discard":
+        if (transaction === null) {
+          this.#push(new Failure("ERR DISCARD without MULTI"));
+          return;
+        }
+        this.#transaction = null;
+        this.#watches = new Watches();
+        this.#push(OK);
+        return;
+      case "exec":
+        this.#exec(transaction);
+        return;
+      case "watch":
+        this.#watch(transaction, args, bytes);
+        return;
+      case "unwatch":
+        if (transaction === null) {
+          this.#watches = new Watches();
+          this.#push(OK);
+        } else this.#enqueue(transaction, UNWATCH_WITHIN, args, bytes);
+    }
+  }
+
+  #exec(transaction: Transaction | null): void {
+    if (transaction === null) {
+      this.#push(new Failure("ERR EXEC without MULTI"));
+      return;
+    }
+    const watches = this.#watches;
+    this.#transaction = null;
+    this.#watches = new Watches();
+    if (transaction.failed) this.#push(EXECABORT);
+    else this.#submit(new ExecOperation(this, transaction, watches));
+  }
+
+  #watch(transaction: Transaction | null, args: Args, bytes: number): void {
+    if (transaction !== null) {
+      this.#push(new Failure("ERR WATCH inside MULTI is not allowed"));
+      return;
+    }
+    const watches = this.#watches;
+    const limit = this.server.options.maxCommandBytes;
+    if (watches.bytes + bytes > limit) {
+      watches.failed = true;
+      this.#push(new Failure(`ERR the watched keys are over the limit of ${limit} bytes`));
+      return;
+    }
+    const fresh = args.filter((key) => {
+      const name = binaryString(key);
+      if (watches.names.has(name)) return false;
+      watches.names.add(name);
+      return true;
+    });
+    watches.bytes += bytes;
+    this.#submit(new WatchOperation(this, watches, fresh, bytes));
+  }
+}

@@ -1,0 +1,244 @@
+/** A node in memory: the real commands over the real shard machines, with replication played by delays. */
+import { hashSlot, shardOfSlot } from "../../placement/hash-slot.ts";
+import { groupId, nodeId, type GroupId } from "../../core/ids.ts";
+import { Failure, type Reply } from "../../core/reply.ts";
+import { BatchBuilder } from "../../data/batch.ts";
+import type { CommandCall, WatchedKey } from "../../data/contract.ts";
+import { Shard } from "../../data/data.testkit.ts";
+import type {
+  AdminRequest,
+  AdminResult,
+  CallOptions,
+  KeyspaceInfo,
+  KvorumNode,
+  NodeMetrics,
+  NodeStatus,
+  ReplyCallback,
+  ShardInfo,
+} from "../../node/api.ts";
+import { type CatalogGroup, type CatalogKeyspace, EMPTY_CATALOG } from "../../node/catalog/state.ts";
+import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from "../../node/commands.ts";
+import { RoutingTable } from "../../node/routing-table.ts";
+
+export interface FakeNodeOptions {
+  readonly shards?: number;
+  /** Calls back in this turn. Otherwise writes commit after some turns, and reads are served before that. */
+  readonly atOnce?: boolean;
+  readonly maxValueBytes?: number;
+}
+
+const REPLICAS = [nodeId(1), nodeId(2), nodeId(3)];
+
+/** After this many turns of the event loop a write is committed: its shard's writes in their order, all at once. */
+const COMMIT_TURNS = 3;
+
+function transact(shard: Shard, calls: readonly CommandCall[], watched: readonly WatchedKey[]): Reply {
+  const builder = new BatchBuilder();
+  builder.add({ kind: "transaction", calls, watched });
+  const { time, seed, maxValueBytes } = shard;
+  return shard.apply(builder.finish({ time, seed, maxValueBytes }))[0]!;
+}
+
+export class FakeNode implements KvorumNode {
+  readonly #atOnce: boolean;
+  readonly #table: RoutingTable;
+  readonly #shards = new Map<GroupId, Shard>();
+  readonly #queues = new Map<GroupId, (() => void)[]>();
+  readonly #committing = new Set<GroupId>();
+  /** Calls that were made, for tests to look at. */
+  calls = 0;
+  /** Set to answer every call with it. */
+  failure: Failure | null = null;
+  /** Set to hold all answers back; `release` gives them. */
+  held: (() => void)[] | null = null;
+
+  constructor({ shards = 4, atOnce = false, maxValueBytes = 16 * 1024 * 1024 }: FakeNodeOptions = {}) {
+    this.#atOnce = atOnce;
+    const names = [
+      ["default", shards],
+      ["other", 2],
+    ] as const;
+    const keyspaces: CatalogKeyspace[] = [];
+    const groups: CatalogGroup[] = [];
+    for (const [name, count] of names) {
+      const ids = Array.from({ length: count }, (_, i) => groupId(groups.length + 1 + i));
+      for (const [shard, id] of ids.entries()) {
+        groups.push({
+          id,
+          keyspace: name,
+          shard,
+          founders: REPLICAS,
+          departed: [],
+          replicas: REPLICAS,
+          settled: REPLICAS,
+        });
+        const machine = new Shard();
+        machine.maxValueBytes = maxValueBytes;
+        this.#shards.set(id, machine);
+      }
+      const limits = { maxKeyBytes: 64 * 1024, maxValueBytes };
+      keyspaces.push({ name, replication: "raft", replicas: 3, shards: count, limits, groups: ids });
+    }
+    this.#table = new RoutingTable({ ...EMPTY_CATALOG, version: 1, keyspaces, groups });
+  }
+
+  groupOf(key: string): GroupId {
+    const bytes = Buffer.from(key);
+    return this.#table.groupOfKey(this.#table.keyspaceOfKey(bytes)!, bytes);
+  }
+
+  /** Two keys of different shards of the default keyspace. */
+  static apart(shards = 4): [string, string] {
+    const shardOf = (key: string): number => shardOfSlot(hashSlot(Buffer.from(key)), shards);
+    for (let i = 0; ; i++) if (shardOf(`k${i}`) !== shardOf("k")) return ["k", `k${i}`];
+  }
+
+  execute(call: CommandCall, options: CallOptions, done: ReplyCallback): void {
+    this.calls++;
+    const refusal = this.failure ?? refuseMalformed(call);
+    if (refusal !== null) {
+      done(refusal);
+      return;
+    }
+    const parts = splitByShard(this.#table, call);
+    if (parts instanceof Failure) {
+      done(parts);
+      return;
+    }
+    const replies: Reply[] = [];
+    let open = parts.length;
+    parts.forEach((part, i) => {
+      this.#submit(part.group, part.call, options, (reply) => {
+        replies[i] = reply;
+        if (--open === 0) done(parts.length === 1 ? reply : mergeReplies(call, parts, replies));
+      });
+    });
+  }
+
+  executeOn(group: GroupId, call: CommandCall, options: CallOptions, done: ReplyCallback): void {
+    this.calls++;
+    const refusal = this.failure ?? refuseMalformed(call);
+    if (refusal === null) this.#submit(group, call, options, done);
+    else done(refusal);
+  }
+
+  transaction(
+    calls: readonly CommandCall[],
+    watched: readonly WatchedKey[],
+    _options: CallOptions,
+    done: ReplyCallback,
+  ): void {
+    this.calls++;
+    const keys = calls.flatMap((call) => call.spec.keys(call.args).map((position) => call.args[position]!));
+    const group = groupOfTransaction(this.#table, [...keys, ...watched.map(({ key }) => key)]);
+    if (group instanceof Failure) done(group);
+    else this.#commit(group, () => done(transact(this.#shard(group), calls, watched)));
+  }
+
+  #submit(group: GroupId, call: CommandCall, _options: CallOptions, done: ReplyCallback): void {
+    const shard = this.#shard(group);
+    if (call.spec.access === "read") {
+      if (this.#atOnce && this.held === null) done(shard.read(call, Date.now()));
+      else this.#later(() => done(shard.read(call, Date.now())));
+    } else {
+      // As the real node does: the arguments are the caller's again once this returns.
+      const kept = { spec: call.spec, args: call.args.map((arg) => Uint8Array.from(arg)) };
+      this.#commit(group, () => done(shard.write(kept)[0]!));
+    }
+  }
+
+  #shard(group: GroupId): Shard {
+    const shard = this.#shards.get(group)!;
+    shard.time = Math.max(shard.time, Date.now());
+    shard.seed++;
+    return shard;
+  }
+
+  #later(task: () => void): void {
+    if (this.held === null) setImmediate(task);
+    else this.held.push(task);
+  }
+
+  release(): void {
+    const held = this.held ?? [];
+    this.held = null;
+    for (const task of held) task();
+  }
+
+  #commit(group: GroupId, task: () => void): void {
+    if (this.held !== null) {
+      this.held.push(task);
+      return;
+    }
+    if (this.#atOnce) {
+      task();
+      return;
+    }
+    const queue = this.#queues.get(group) ?? [];
+    this.#queues.set(group, queue);
+    queue.push(task);
+    if (this.#committing.has(group)) return;
+    this.#committing.add(group);
+    let turns = COMMIT_TURNS;
+    const turn = (): void => {
+      if (--turns > 0) {
+        setImmediate(turn);
+        return;
+      }
+      this.#committing.delete(group);
+      this.#queues.delete(group);
+      for (const each of queue) each();
+    };
+    setImmediate(turn);
+  }
+
+  keyspaces(): readonly KeyspaceInfo[] {
+    return this.#table.catalog.keyspaces.map((keyspace) => ({
+      ...keyspace,
+      shardList: keyspace.groups.map((group, shard) => ({
+        group,
+        keyspace: keyspace.name,
+        shard,
+        replicas: REPLICAS,
+        leader: REPLICAS[0]!,
+      })),
+    }));
+  }
+
+  shards(): readonly ShardInfo[] {
+    return this.keyspaces().flatMap(({ shardList }) => shardList);
+  }
+
+  status(): NodeStatus {
+    return {
+      version: "0.1.0-test",
+      cluster: "00112233445566778899aabbccddeeff",
+      id: REPLICAS[0]!,
+      name: "n1",
+      waiting: null,
+      ready: true,
+      uptimeMilliseconds: 1234,
+      nodes: [{ id: REPLICAS[0]!, name: "n1", resp: "", http: "", peer: "", up: true }],
+      keyspaces: this.keyspaces(),
+      replicas: [],
+      storage: { healthy: true, problem: null, logBytes: 0, overlayBytes: 0 },
+      loopLagMilliseconds: 0,
+    };
+  }
+
+  metrics(): NodeMetrics {
+    return { counters: {}, gauges: {} };
+  }
+
+  admin(_request: AdminRequest, done: (result: AdminResult) => void): void {
+    done({ ok: false, code: "bad-request", message: "a fake node has no administration" });
+  }
+
+  whenReady(callback: () => void): void {
+    callback();
+  }
+
+  close(done: () => void): void {
+    done();
+  }
+}

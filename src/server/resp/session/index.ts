@@ -1,0 +1,25 @@
+/** All commands that the door answers itself, by way of the node or not. */
+import type { SessionCommand } from "../session.ts";
+import { BASIC_COMMANDS } from "./basics.ts";
+import { CLIENT } from "./client.ts";
+import { COMMAND_COMMAND } from "./command.ts";
+import { CONFIG } from "./config.ts";
+import { DIAGNOSTIC_COMMANDS } from "./diagnostics.ts";
+import { HELLO_COMMANDS } from "./hello.ts";
+import { INFO } from "./info.ts";
+import { KEYSPACE_COMMANDS } from "./keyspace.ts";
+import { KVORUM } from "./kvorum.ts";
+import { SCAN_COMMANDS } from "./scan.ts";
+
+export const SESSION_COMMANDS: readonly SessionCommand[] = [
+  ...BASIC_COMMANDS,
+  ...HELLO_COMMANDS,
+  CLIENT,
+  COMMAND_COMMAND,
+  CONFIG,
+  INFO,
+  ...KEYSPACE_COMMANDS,
+  ...SCAN_COMMANDS,
+  ...DIAGNOSTIC_COMMANDS,
+  KVORUM,
+];

@@ -1,0 +1,151 @@
+/** Commands over all shards: counting, listing, choosing and removing keys. */
+import { randomInt } from "node:crypto";
+import { Failure, OK, type Reply } from "../../../core/reply.ts";
+import type { OrderedCommand, Session } from "../session.ts";
+import { SYNTAX_ERROR } from "../failures.ts";
+import { word } from "../values.ts";
+import { firstFailure, onEveryShard, onShard } from "./shards.ts";
+import { readPage } from "./pages.ts";
+
+type Done = (reply: Reply) => void;
+
+const KEYS_PER_PAGE = 1000;
+const NOTHING = new Uint8Array(0);
+
+export const KEYSPACE_COMMANDS: readonly OrderedCommand[] = [
+  {
+    kind: "ordered",
+    name: "dbsize",
+    arity: 1,
+    group: "server",
+    since: "1.0.0",
+    summary: "Return the number of keys in all keyspaces",
+    flags: ["readonly", "fast"],
+    run: (session, _args, done) =>
+      count(session, (counts) => done(Array.isArray(counts) ? sum(counts) : counts)),
+  },
+  {
+    kind: "ordered",
+    name: "keys",
+    arity: 2,
+    group: "generic",
+    since: "1.0.0",
+    summary: "Find all keys matching the given pattern (SCAN does the same in pieces)",
+    flags: ["readonly"],
+    run: (session, args, done) => new Listing(session, args[0]!, done).next(),
+  },
+  {
+    kind: "ordered",
+    name: "randomkey",
+    arity: 1,
+    group: "generic",
+    since: "1.0.0",
+    summary: "Return a random key",
+    flags: ["readonly"],
+    run: randomKey,
+  },
+  flush("flushall"),
+  flush("flushdb"),
+];
+
+const options = (session: Session) => ({ consistency: session.consistency });
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+
+/** Keys per shard, or the failure of one of them. */
+function count(session: Session, done: (counts: readonly number[] | Failure) => void): void {
+  onEveryShard(session.server.node, ".dbsize", [], options(session), (replies) => {
+    done(firstFailure(replies) ?? replies.map(Number));
+  });
+}
+
+/** Every key is as likely as any other: shards count by how many keys they hold. */
+function randomKey(session: Session, _args: unknown, done: Done): void {
+  const shards = session.server.node.shards();
+  count(session, (counts) => {
+    if (!Array.isArray(counts)) {
+      done(counts);
+      return;
+    }
+    const total = sum(counts);
+    if (total === 0) {
+      done(null);
+      return;
+    }
+    let place = randomInt(total);
+    const chosen = counts.findIndex((keys) => (place -= keys) < 0);
+    onShard(session.server.node, shards[chosen]!.group, ".randomkey", [], options(session), done);
+  });
+}
+
+function flush(name: "flushall" | "flushdb"): OrderedCommand {
+  return {
+    kind: "ordered",
+    name,
+    arity: -1,
+    group: "server",
+    since: "1.0.0",
+    summary: "Remove all keys of all keyspaces; shard by shard, not in one atomic step",
+    flags: ["write"],
+    run(session, args, done) {
+      if (args.length > 1 || (args.length === 1 && !["SYNC", "ASYNC"].includes(word(args[0])))) {
+        done(SYNTAX_ERROR);
+        return;
+      }
+      onEveryShard(session.server.node, ".flush", [], {}, (replies) => {
+        const failed = replies.filter((reply) => reply instanceof Failure);
+        if (failed.length === 0) done(OK);
+        else if (failed.length === replies.length) done(failed[0]!);
+        else
+          done(
+            new Failure(
+              `${failed[0]!.message} (in ${failed.length} of ${replies.length} shards; the others are empty now)`,
+            ),
+          );
+      });
+    },
+  };
+}
+
+/** KEYS: one shard after the other, page by page, so that no shard is held up and a limit ends it early. */
+class Listing {
+  readonly #session: Session;
+  readonly #pattern: Uint8Array;
+  readonly #done: Done;
+  readonly #keys: Reply[] = [];
+  #shard = 0;
+  #from: Uint8Array = NOTHING;
+
+  constructor(session: Session, pattern: Uint8Array, done: Done) {
+    this.#session = session;
+    this.#pattern = pattern;
+    this.#done = done;
+  }
+
+  next(): void {
+    const { node, options: limits } = this.#session.server;
+    const shard = node.shards()[this.#shard];
+    if (shard === undefined) {
+      this.#done(this.#keys);
+      return;
+    }
+    const query = { from: this.#from, count: KEYS_PER_PAGE, match: this.#pattern, type: NOTHING };
+    readPage(node, shard.group, query, options(this.#session), (page) => {
+      if (page instanceof Failure) {
+        this.#done(page);
+        return;
+      }
+      for (const key of page.elements) this.#keys.push(key);
+      if (this.#keys.length > limits.maxListedKeys) {
+        this.#done(new Failure(`ERR more than ${limits.maxListedKeys} keys match: use SCAN`));
+        return;
+      }
+      if (page.next === null) {
+        this.#shard++;
+        this.#from = NOTHING;
+      } else {
+        this.#from = page.next;
+      }
+      this.next();
+    });
+  }
+}

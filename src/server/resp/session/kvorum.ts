@@ -1,0 +1,69 @@
+/** KVORUM: what Redis has no command for. */
+import { Failure, MapReply, OK, type Reply } from "../../../core/reply.ts";
+import type { KeyspaceInfo } from "../../../node/api.ts";
+import { hashSlot, shardOfSlot } from "../../../placement/hash-slot.ts";
+import { textOf } from "../failures.ts";
+import type { ServerContext } from "../session.ts";
+import { bulk, container } from "../values.ts";
+
+export const KVORUM = container(
+  { name: "kvorum", group: "kvorum", since: "0.1.0", summary: "A container for commands of Kvorum itself" },
+  {
+    status: {
+      arity: 2,
+      help: ["STATUS", "Return what this node knows of itself and its cluster, as JSON."],
+      run: ({ server }) => bulk(JSON.stringify(server.node.status(), null, 2)),
+    },
+    consistency: {
+      arity: -2,
+      help: [
+        "CONSISTENCY [LINEARIZABLE|SEQUENTIAL|STALE]",
+        "Return or choose the consistency of this connection's reads. Writes and transactions do not depend on it.",
+      ],
+      run(session, args) {
+        if (args.length === 0) return bulk(session.consistency);
+        const wanted = textOf(args[0]!).toLowerCase();
+        if (wanted !== "linearizable" && wanted !== "sequential" && wanted !== "stale") {
+          return new Failure("ERR consistency is one of: linearizable, sequential, stale");
+        }
+        session.consistency = wanted;
+        return OK;
+      },
+    },
+    explain: {
+      arity: 3,
+      help: ["EXPLAIN <key>", "Return where a key lives: its keyspace, shard, group, replicas and leader."],
+      run: ({ server }, args) => explain(server, args[0]!),
+    },
+  },
+);
+
+function explain(server: ServerContext, key: Uint8Array): Reply {
+  const keyspace = keyspaceOf(server.node.keyspaces(), key);
+  if (keyspace === undefined)
+    return new Failure("CLUSTERDOWN the cluster has no keyspaces yet: it is still starting");
+  const slot = hashSlot(key);
+  const number = shardOfSlot(slot, keyspace.shards);
+  const shard = keyspace.shardList.find(({ shard }) => shard === number);
+  if (shard === undefined)
+    return new Failure(`CLUSTERDOWN shard ${number} of '${keyspace.name}' is not placed yet`);
+  const { nodes } = server.node.status();
+  const nameOf = (id: number): Uint8Array => bulk(nodes.find((node) => node.id === id)?.name ?? `node ${id}`);
+  return new MapReply([
+    [bulk("keyspace"), bulk(keyspace.name)],
+    [bulk("replication"), bulk(keyspace.replication)],
+    [bulk("slot"), slot],
+    [bulk("shard"), number],
+    [bulk("group"), shard.group],
+    [bulk("replicas"), shard.replicas.map(nameOf)],
+    [bulk("leader"), shard.leader === null ? null : nameOf(shard.leader)],
+  ]);
+}
+
+/** The same rule as the node's routing table: the keyspace named before the first `:`, where there is one. */
+function keyspaceOf(keyspaces: readonly KeyspaceInfo[], key: Uint8Array): KeyspaceInfo | undefined {
+  const text = Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+  const colon = text.indexOf(":");
+  const named = colon > 0 ? keyspaces.find(({ name }) => name === text.slice(0, colon)) : undefined;
+  return named ?? keyspaces.find(({ name }) => name === "default");
+}

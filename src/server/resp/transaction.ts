@@ -1,0 +1,103 @@
+/** What MULTI queues and WATCH remembers, until EXEC or DISCARD. */
+import { binaryString } from "../../core/bytes.ts";
+import { Failure, NULL_ARRAY, type Reply } from "../../core/reply.ts";
+import type { Args, CommandCall, WatchedKey } from "../../data/contract.ts";
+import type { KvorumNode } from "../../node/api.ts";
+import type { Access } from "./order.ts";
+import type { DataCommand, ImmediateCommand, Session } from "./session.ts";
+import { flattened, type RespVersion } from "./writer.ts";
+
+export const EXECABORT = new Failure("EXECABORT Transaction discarded because of previous errors.");
+const WATCH_FAILED = new Failure("EXECABORT Transaction discarded because a WATCH before it had failed.");
+
+/** The keys watched since the last EXEC, DISCARD or UNWATCH. Versions arrive after the WATCH was read. */
+export class Watches {
+  readonly keys: WatchedKey[] = [];
+  readonly names = new Set<string>();
+  failed = false;
+  bytes = 0;
+}
+
+interface Queued {
+  readonly command: DataCommand | ImmediateCommand;
+  readonly args: Args;
+}
+
+export class Transaction {
+  readonly #queued: Queued[] = [];
+  /** A command was refused while queueing: EXEC will not run the others either. */
+  failed = false;
+  bytes = 0;
+
+  get length(): number {
+    return this.#queued.length;
+  }
+
+  queue(command: DataCommand | ImmediateCommand, args: Args, bytes: number): void {
+    this.#queued.push({ command, args });
+    this.bytes += bytes;
+  }
+
+  /** All keys it touches or watches, as binary strings. */
+  keys(watches: Watches): string[] {
+    const keys = [...watches.names];
+    for (const { command, args } of this.#queued) {
+      if (command.kind !== "data") continue;
+      for (const position of command.spec.keys(args)) keys.push(binaryString(args[position]!));
+    }
+    return keys;
+  }
+
+  access(watches: Watches): Access {
+    let reads = watches.names.size > 0;
+    let writes = watches.names.size > 0;
+    for (const { command } of this.#queued) {
+      if (command.kind !== "data") continue;
+      if (command.spec.access === "read") reads = true;
+      else writes = true;
+    }
+    if (reads && writes) return "exclusive";
+    return reads ? "read" : "write";
+  }
+
+  /** `probe` reads a key's version; it stands in where only watches have to be checked. */
+  run(
+    node: KvorumNode,
+    session: Session,
+    version: RespVersion,
+    watches: Watches,
+    probe: DataCommand,
+    done: (reply: Reply) => void,
+  ): void {
+    if (watches.failed) {
+      done(WATCH_FAILED);
+      return;
+    }
+    const calls: CommandCall[] = [];
+    for (const { command, args } of this.#queued)
+      if (command.kind === "data") calls.push({ spec: command.spec, args });
+    const watched = watches.keys[0];
+    if (calls.length === 0 && watched !== undefined) calls.push({ spec: probe.spec, args: [watched.key] });
+    if (calls.length === 0) {
+      done(this.#merge([], session, version));
+      return;
+    }
+    node.transaction(calls, watches.keys, {}, (reply) => {
+      done(
+        Array.isArray(reply)
+          ? this.#merge(reply as readonly Reply[], session, version)
+          : (reply ?? NULL_ARRAY),
+      );
+    });
+  }
+
+  /** Puts the replies of the shard and those of the door into the order in which the commands were queued. */
+  #merge(replies: readonly Reply[], session: Session, version: RespVersion): Reply {
+    let next = 0;
+    return this.#queued.map(({ command, args }) => {
+      if (command.kind !== "data") return command.run(session, args);
+      const reply = replies[next++]!;
+      return command.pairs && version === 2 ? flattened(reply) : reply;
+    });
+  }
+}

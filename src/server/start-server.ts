@@ -1,0 +1,190 @@
+/** One server process: the real world, a node in it, and the doors in front. */
+import { createServer } from "node:net";
+import { isAbsolute, resolve } from "node:path";
+import type { Logger, World } from "../core/world.ts";
+import type { KvorumNode } from "../node/api.ts";
+import type { Identity } from "../node/formation.ts";
+import { loadIdentity } from "../node/identity.ts";
+import { Node } from "../node/node.ts";
+import { DEFAULT_NODE_LIMITS, type NodeOptions } from "../node/options.ts";
+import { NodeDisk } from "../storage/disk/node-disk.ts";
+import { lockDirectory } from "../storage/directory.ts";
+import { openLevelStore } from "../storage/state/level-store.ts";
+import { createTcpNetwork } from "../transport/tcp-network.ts";
+import { NodeClock } from "../world/node-clock.ts";
+import { createNodeRandom } from "../world/node-random.ts";
+import { type HttpServer, startHttpServer } from "./http/http-server.ts";
+import { type ServerOptions, formatAddress } from "./options.ts";
+import { type RespServer, createRespServer } from "./resp/server.ts";
+
+export interface RunningServer {
+  readonly node: KvorumNode;
+  readonly addresses: { readonly resp: string; readonly http: string; readonly peer: string };
+  /** The node can never serve from its directory (corruption, a failed disk): why. Called at most once. */
+  onFatal(callback: (error: Error) => void): void;
+  close(): Promise<void>;
+}
+
+/** Opens the directory and all doors. Fails with a sentence that says what is in the way; nothing stays open then. */
+export async function startServer(
+  options: ServerOptions,
+  log: Logger,
+  version: string,
+): Promise<RunningServer> {
+  const directory = isAbsolute(options.dataDir) ? options.dataDir : resolve(options.dataDir);
+  const lock = await lockDirectory(directory);
+  const undo: (() => Promise<void>)[] = [() => lock.release()];
+  try {
+    const clock = new NodeClock();
+    const random = createNodeRandom();
+    const world: World = {
+      clock,
+      random,
+      log,
+      disk: new NodeDisk(directory, { openStore: openLevelStore }),
+      network: createTcpNetwork({ clock, random, log }),
+    };
+    const ports = {
+      resp: await settlePort(options.host, options.respPort),
+      http: await settlePort(options.host, options.httpPort),
+      peer: await settlePort(options.host, options.peerPort),
+    };
+    const fatal = new Fatal();
+    const node = await startNode(world, nodeOptions(options, ports, version), fatal);
+    undo.push(() => new Promise((done) => node.close(done)));
+
+    const http = await startHttpServer(
+      node,
+      { host: options.host, port: ports.http, allowedHosts: options.allowedHosts },
+      log,
+    );
+    undo.push(() => http.close());
+    const resp = await openResp(node, options, ports.resp, log);
+    undo.push(() => new Promise((done) => resp.close(done)));
+
+    return {
+      node,
+      addresses: addressesOf(options, ports, http, resp),
+      onFatal: (callback) => fatal.listen(callback),
+      close: () => closeAll(undo),
+    };
+  } catch (error) {
+    await closeAll(undo);
+    throw error;
+  }
+}
+
+interface Ports {
+  readonly resp: number;
+  readonly http: number;
+  readonly peer: number;
+}
+
+/** In the reverse order of opening: no new commands, then no HTTP, then the node hands over and closes, then the lock goes. */
+async function closeAll(undo: (() => Promise<void>)[]): Promise<void> {
+  for (const step of undo.splice(0).reverse()) await step();
+}
+
+function nodeOptions(options: ServerOptions, ports: Ports, version: string): NodeOptions {
+  const host = options.advertiseHost ?? options.host;
+  const peer = { host, port: ports.peer };
+  const alone = options.initial.length === 0 && options.join.length === 0;
+  return {
+    name: options.name,
+    version,
+    listen: { host: options.host, port: ports.peer },
+    addresses: {
+      peer,
+      resp: formatAddress({ host, port: ports.resp }),
+      http: formatAddress({ host, port: ports.http }),
+    },
+    initial: alone
+      ? [{ name: options.name, peer }]
+      : options.initial.map((member) => ({
+          name: member.name,
+          peer: { host: member.host, port: member.port },
+        })),
+    join: options.join,
+    requestTimeout: options.limits.requestTimeout,
+    raft: options.raft,
+    limits: DEFAULT_NODE_LIMITS,
+  };
+}
+
+async function startNode(world: World, options: NodeOptions, fatal: Fatal): Promise<Node> {
+  const identity = await new Promise<Identity>((done, failed) => {
+    loadIdentity(world.disk, options.name, world.random, (error, loaded) => {
+      if (error === null && loaded !== undefined) done(loaded);
+      else failed(error ?? new Error("the data directory has no identity"));
+    });
+  });
+  return new Promise((done, failed) => {
+    Node.start(
+      world,
+      options,
+      identity,
+      (error) => fatal.report(error),
+      (error, node) => {
+        if (error === null && node !== undefined) done(node);
+        else failed(error ?? new Error("the node did not start"));
+      },
+    );
+  });
+}
+
+async function openResp(
+  node: KvorumNode,
+  options: ServerOptions,
+  port: number,
+  log: Logger,
+): Promise<RespServer> {
+  const { maxConnections } = options.limits;
+  const server = createRespServer({ node, host: options.host, port, log, options: { maxConnections } });
+  await new Promise<void>((done, failed) => {
+    server.listen((error) => (error === null ? done() : failed(error)));
+  });
+  return server;
+}
+
+function addressesOf(
+  options: ServerOptions,
+  ports: Ports,
+  http: HttpServer,
+  resp: RespServer,
+): RunningServer["addresses"] {
+  return {
+    resp: resp.address ?? formatAddress({ host: options.host, port: ports.resp }),
+    http: formatAddress(http.address),
+    peer: formatAddress({ host: options.host, port: ports.peer }),
+  };
+}
+
+/** Port 0 means any free one. It has to be known before the door opens, because the catalog tells it to others. */
+async function settlePort(host: string, port: number): Promise<number> {
+  if (port !== 0) return port;
+  return new Promise((done, failed) => {
+    const probe = createServer();
+    probe.once("error", failed);
+    probe.listen({ host, port: 0 }, () => {
+      const address = probe.address();
+      probe.close(() => done(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Remembers a fatal error for a listener that comes later. */
+class Fatal {
+  #error: Error | null = null;
+  #callback: ((error: Error) => void) | null = null;
+
+  report(error: Error): void {
+    if (this.#error !== null) return;
+    this.#error = error;
+    this.#callback?.(error);
+  }
+
+  listen(callback: (error: Error) => void): void {
+    this.#callback = callback;
+    if (this.#error !== null) callback(this.#error);
+  }
+}

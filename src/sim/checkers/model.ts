@@ -1,0 +1,69 @@
+/** What an object is to the checkers: a deterministic state machine that accepts or refuses operations. */
+import type { Operation } from "../history/event.ts";
+
+export type Step<State> = { readonly ok: true; readonly state: State } | { readonly ok: false };
+
+export const REFUSED: Step<never> = { ok: false };
+
+/** An operation as the model understands it; a model adds what it needs to take a step. */
+export interface Compiled {
+  /** Function and argument. Two operations with the same effect and no constraint on the output are interchangeable. */
+  readonly effect: string;
+  /** Function, argument and what the output demands. Two operations with one signature are interchangeable. */
+  readonly signature: string;
+  /** Never changes the state. */
+  readonly readOnly: boolean;
+  /**
+   * For models whose state is a single value, which is its key too: the only state in which this operation is legal, and
+   * the one that it leaves if it changes anything. Lets a search see that a value which is still needed cannot come back.
+   */
+  readonly needs?: string | undefined;
+  readonly gives?: string | undefined;
+}
+
+/**
+ * States are immutable values. `step` is a pure function. An operation whose outcome is `info` is compiled without any
+ * demand on its output, and only its successful effect needs to be modelled: that it did nothing is always possible.
+ */
+export interface Model<State, Op extends Compiled = Compiled> {
+  readonly init: State;
+  /** @throws HistoryError when the model does not know the function, or its argument or result is malformed. */
+  compile(operation: Operation): Op;
+  step(state: State, op: Op): Step<State>;
+  /** Equal keys if and only if the states are equal. */
+  key(state: State): string | number;
+  describe(state: State): string;
+  /** True only if no sequence of operations of this history can make `op` legal once the state has been reached. */
+  hopeless?(state: State, op: Op): boolean;
+  /** True only if `op`, legal in `state`, changes nothing in it or in any state that can come after it. */
+  inert?(state: State, op: Op): boolean;
+  /**
+   * Whether an operation of unknown outcome may be worth placing in `state`, in which `blocked` is not legal. Given, it
+   * promises that such an operation is never needed in a state in which it helps no blocked operation (see search.ts).
+   */
+  helps?(state: State, optional: Op, blocked: Op): boolean;
+}
+
+/** What a search found out. */
+export type Decision =
+  | { readonly verdict: "accepted"; readonly order: readonly Operation[]; readonly state: string }
+  | { readonly verdict: "refused" }
+  | { readonly verdict: "undecided"; readonly why: string };
+
+/** Operations that can be checked without looking at the others. */
+export interface Part {
+  /** Such as `key "x"`. */
+  readonly label: string;
+  readonly operations: readonly Operation[];
+}
+
+/** A kind of object: how its history falls into independent parts, and the model of one part. */
+export interface ObjectKind {
+  readonly name: string;
+  /** Linearizability is local (Herlihy and Wing): a history is linearizable if and only if every part is. */
+  partition(operations: readonly Operation[]): readonly Part[];
+  /** The model may specialise itself on these operations, as long as it refuses no legal order of them. */
+  model(operations: readonly Operation[]): Model<unknown>;
+  /** Decides by a special algorithm whether a part is linearizable; null when that does not apply to it. */
+  shortcut?(operations: readonly Operation[]): Decision | null;
+}

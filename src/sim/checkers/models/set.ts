@@ -1,0 +1,195 @@
+/**
+ * A set that starts empty: `add` x, `remove` x, `contains` x (true or false), `read` (an array, in any order). `add` and
+ * `remove` may return whether they changed the set, or null.
+ */
+import type { HistoryValue, Operation } from "../../history/event.ts";
+import { REFUSED, type Compiled, type Model, type Part } from "../model.ts";
+import { badOutput, group, partitionByKey, token, unknownFunction } from "./arguments.ts";
+
+const FUNCTIONS = ["add", "remove", "contains", "read"] as const;
+
+export type SetOp = SetElementOp | SetReadOp;
+
+export interface SetElementOp extends Compiled {
+  readonly kind: "add" | "remove" | "contains";
+  readonly element: string;
+  /** Whether the element must be there before; null when the operation did not say. */
+  readonly before: boolean | null;
+}
+
+export interface SetReadOp extends Compiled {
+  readonly kind: "read";
+  /** Null when the outcome is unknown. */
+  readonly elements: ReadonlySet<string> | null;
+}
+
+export function compileSetOp(operation: Operation): SetOp {
+  const { f } = operation;
+  switch (f) {
+    case "add":
+    case "remove": {
+      const changed = flag(operation);
+      const before = changed === null ? null : f === "add" ? !changed : changed;
+      const element = token(operation.input);
+      const effect = `${f} ${element}`;
+      const readOnly = before !== null && before === (f === "add");
+      return { kind: f, element, before, effect, signature: `${effect} ${before}`, readOnly };
+    }
+    case "contains": {
+      const before = flag(operation);
+      if (before === null && operation.outcome === "ok") return badOutput(operation, "true or false");
+      const element = token(operation.input);
+      const effect = `contains ${element}`;
+      return { kind: f, element, before, effect, signature: `${effect} ${before}`, readOnly: true };
+    }
+    case "read": {
+      const elements = operation.outcome === "ok" ? elementsOf(operation) : null;
+      const signature = elements === null ? "read" : `read ${[...elements].sort().join()}`;
+      return { kind: f, elements, effect: "read", signature, readOnly: true };
+    }
+    default:
+      return unknownFunction(operation, "set", FUNCTIONS);
+  }
+}
+
+function flag(operation: Operation): boolean | null {
+  if (operation.outcome !== "ok" || operation.output === null) return null;
+  if (typeof operation.output !== "boolean") return badOutput(operation, "true, false or null");
+  return operation.output;
+}
+
+function elementsOf(operation: Operation): ReadonlySet<string> {
+  const { output } = operation;
+  if (output === null) return new Set();
+  if (!Array.isArray(output)) return badOutput(operation, "an array");
+  return new Set((output as readonly HistoryValue[]).map(token));
+}
+
+/** Without an operation that sees the whole set, its elements are independent of each other. */
+export function partitionSet(operations: readonly Operation[]): readonly Part[] {
+  return partitionByKey(operations).flatMap((part) =>
+    part.operations.some((operation) => operation.f === "read" && operation.outcome === "ok")
+      ? [part]
+      : group(
+          part.operations,
+          (operation) => token(operation.input),
+          (operation) => `${part.label}, element ${token(operation.input)}`,
+        ),
+  );
+}
+
+/** A set of elements as bits; equal sets are one object, so that equality is identity. */
+interface SetState {
+  readonly id: number;
+  readonly bits: Int32Array;
+  readonly hash: number;
+}
+
+export function setModel(operations: readonly Operation[]): Model<SetState, SetOp> {
+  const ops = operations.filter((operation) => operation.outcome !== "fail").map(compileSetOp);
+  const places = numberElements(ops);
+  const removed = new Set(ops.flatMap((op) => (op.kind === "remove" ? [op.element] : [])));
+  const elements = [...places.keys()];
+  const intern = internStates(Math.max(1, (places.size + 31) >> 5));
+  const reads = new WeakMap<SetReadOp, Int32Array>();
+
+  const bitsOf = (op: SetReadOp): Int32Array => {
+    let bits = reads.get(op);
+    if (bits === undefined) {
+      bits = new Int32Array(intern.empty.bits.length);
+      for (const element of op.elements ?? []) {
+        const place = places.get(element)!;
+        bits[place >> 5]! |= 1 << (place & 31);
+      }
+      reads.set(op, bits);
+    }
+    return bits;
+  };
+  const has = (state: SetState, element: string): boolean => {
+    const place = places.get(element)!;
+    return (state.bits[place >> 5]! & (1 << (place & 31))) !== 0;
+  };
+
+  return {
+    init: intern.empty,
+    compile: compileSetOp,
+    step(state, op) {
+      if (op.kind === "read") {
+        return op.elements === null || sameBits(state.bits, bitsOf(op)) ? { ok: true, state } : REFUSED;
+      }
+      const present = has(state, op.element);
+      if (op.before !== null && op.before !== present) return REFUSED;
+      if (op.kind === "contains" || present === (op.kind === "add")) return { ok: true, state };
+      return { ok: true, state: intern.toggle(state, places.get(op.element)!) };
+    },
+    key: (state) => state.id,
+    describe: (state) => `{${elements.filter((element) => has(state, element)).join(", ")}}`,
+    hopeless(state, op) {
+      // An element that nothing ever removes stays.
+      if (op.kind !== "read") {
+        return op.before === false && !removed.has(op.element) && has(state, op.element);
+      }
+      if (op.elements === null) return false;
+      const bits = bitsOf(op);
+      for (let word = 0; word < bits.length; word++) {
+        let extra = state.bits[word]! & ~bits[word]!;
+        while (extra !== 0) {
+          const bit = 31 - Math.clz32(extra);
+          if (!removed.has(elements[(word << 5) + bit]!)) return true;
+          extra &= ~(1 << bit);
+        }
+      }
+      return false;
+    },
+    inert: (state, op) => op.kind === "add" && !removed.has(op.element) && has(state, op.element),
+    // Blind changes of one element overwrite each other and those of different elements commute: an optional one can
+    // wait until an operation that sees its element is blocked.
+    helps(_state, optional, blocked) {
+      if (optional.kind === "read") return false;
+      if (blocked.kind !== "read") return blocked.element === optional.element;
+      return blocked.elements !== null && blocked.elements.has(optional.element) === (optional.kind === "add");
+    },
+  };
+}
+
+function numberElements(ops: readonly SetOp[]): ReadonlyMap<string, number> {
+  const places = new Map<string, number>();
+  for (const op of ops) {
+    for (const element of op.kind === "read" ? (op.elements ?? []) : [op.element]) {
+      if (!places.has(element)) places.set(element, places.size);
+    }
+  }
+  return places;
+}
+
+function sameBits(a: Int32Array, b: Int32Array): boolean {
+  for (let word = 0; word < a.length; word++) {
+    if (a[word] !== b[word]) return false;
+  }
+  return true;
+}
+
+function internStates(words: number): {
+  readonly empty: SetState;
+  toggle(state: SetState, place: number): SetState;
+} {
+  const empty: SetState = { id: 0, bits: new Int32Array(words), hash: 0 };
+  const known = new Map<number, SetState[]>([[0, [empty]]]);
+  let count = 1;
+  return {
+    empty,
+    toggle(state, place) {
+      const bits = state.bits.slice();
+      bits[place >> 5]! ^= 1 << (place & 31);
+      const hash = state.hash ^ Math.imul(place + 1, 0x9e3779b1) ^ Math.imul(place + 7, 0x85ebca6b);
+      let bucket = known.get(hash);
+      if (bucket === undefined) known.set(hash, (bucket = []));
+      let found = bucket.find((other) => sameBits(other.bits, bits));
+      if (found === undefined) {
+        found = { id: count++, bits, hash };
+        bucket.push(found);
+      }
+      return found;
+    },
+  };
+}
