@@ -21,10 +21,19 @@ function feed(target: ReturnType<typeof decoder>, chunk: Uint8Array): void {
   });
 }
 
+/** The one error that bytes from outside may cause is swallowed. */
+function feedGarbage(target: ReturnType<typeof decoder>, chunk: Uint8Array): void {
+  try {
+    feed(target, chunk);
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+  }
+}
+
 /** Cuts `stream` at these places, each chunk with memory of its own as from a socket. */
 function chunks(stream: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const places = [0, ...[...cuts].sort((a, b) => a - b), stream.length];
-  return places.slice(1).map((end, i) => stream.slice(places[i], end));
+  return places.slice(1).map((end, i) => Uint8Array.from(stream.subarray(places[i], end)));
 }
 
 /** What a socket would have been given. */
@@ -35,7 +44,7 @@ class Collector implements ByteSink {
   corked = 0;
   write(bytes: Uint8Array): void {
     // A socket that could not write at once keeps the memory itself, without copying.
-    this.written.push(this.writableLength > 0 ? bytes : bytes.slice());
+    this.written.push(this.writableLength > 0 ? bytes : Uint8Array.from(bytes));
   }
   cork(): void {
     this.corked++;
@@ -104,11 +113,7 @@ describe("packets in a stream of bytes", () => {
         const changed = Uint8Array.from(stream);
         changed[at]! ^= change;
         const target = decoder();
-        try {
-          feed(target, changed);
-        } catch (error) {
-          expect(error).toBeInstanceOf(CodecError);
-        }
+        feedGarbage(target, changed);
         expect(target.heard).toEqual([]);
       }
     }
@@ -118,11 +123,7 @@ describe("packets in a stream of bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (garbage) => {
         const target = decoder(100);
-        try {
-          feed(target, Buffer.concat([PREFACE, garbage]));
-        } catch (error) {
-          expect(error).toBeInstanceOf(CodecError);
-        }
+        feedGarbage(target, Buffer.concat([PREFACE, garbage]));
         expect(target.heard).toEqual([]);
       }),
       { numRuns: 500 },
