@@ -18,6 +18,7 @@ import { portsFit } from "../dev/layout.ts";
 import { eventText, nodesTable, summaryText, timestamp } from "../dev/report.ts";
 import { CliError, EXIT, usage } from "../failure.ts";
 import { addHelp, command } from "../help.ts";
+import { nearest } from "../text/suggest.ts";
 import { plural } from "../text/units.ts";
 import { waitingLine } from "../text/waiting.ts";
 
@@ -49,7 +50,12 @@ export function addDev(program: Command, context: CliContext): void {
     )
     .option("--fresh", "delete the data of an earlier run first")
     .addOption(new Option("--log-level <level>", "of the nodes' logs").choices(LOG_LEVELS).default("info"))
-    .action((flags: DevFlags) => runDev(flags, context));
+    // Taken, only to be refused with a better sentence than "too many arguments".
+    .allowExcessArguments()
+    .action((flags: DevFlags, self: Command) => {
+      if (self.args[0] !== undefined) throw unknownVerb(self.args[0], self);
+      return runDev(flags, context);
+    });
   addHelp(
     dev,
     [
@@ -100,6 +106,16 @@ export function addDev(program: Command, context: CliContext): void {
   addHelp(status, [["kvorum dev status", ""]]);
 }
 
+function unknownVerb(word: string, dev: Command): CliError {
+  const names = dev.commands.map((sub) => sub.name());
+  const near = nearest(word, names);
+  const meant = near === null ? "" : ` Did you mean \`kvorum dev ${near}\`?`;
+  return usage(
+    `unknown command '${word}'.${meant}`,
+    `After \`kvorum dev\` there may be ${names.join(", ")}, or nothing.`,
+  );
+}
+
 // From another terminal ----------------------------------------------------------------------------------------------
 
 async function ask(
@@ -114,7 +130,7 @@ async function ask(
       EXIT.unreachable,
     );
   }
-  if (!answer.ok) throw new CliError(answer.message, answer.advice);
+  if (!answer.ok) throw new CliError(answer.message, answer.advice, answer.exitCode);
   return answer;
 }
 
@@ -189,7 +205,7 @@ class DevRun {
       if (this.#stopping === null) throw error;
     } finally {
       release();
-      control?.close();
+      await control?.close();
     }
     this.#context.stdout.write(this.#context.style.dim(`stopped; the data stays in ${this.#flags.dir}\n`));
   }
@@ -201,17 +217,15 @@ class DevRun {
     for (;;) {
       const control = await serveControl(directory, (request) => this.#onRequest(request));
       if (control !== null) return control;
-      const answer = await askControl(directory, { verb: "status", nodes: [] });
-      const nodes = answer?.ok === true ? (answer.data as StatusData).nodes : null;
-      const alive = nodes?.filter(({ state }) => state === "running" || state === "paused").length ?? 0;
-      if (alive > 0 || performance.now() > deadline) {
+      const alive = await aliveNodes(directory);
+      if ((alive ?? 0) > 0 || performance.now() > deadline) {
         throw new CliError(
-          `a \`kvorum dev\` is running in ${directory} already (${plural(alive, "node")} alive)`,
+          `a \`kvorum dev\` is running in ${directory} already (${plural(alive ?? 0, "node")} alive)`,
           "Use it, or end it with `npx kvorum dev stop`, or run a second one with --dir and --base-port.",
         );
       }
       // All its nodes were killed: it has nothing left to look after.
-      if (nodes !== null && nodes.length > 0) await askControl(directory, { verb: "shutdown", nodes: [] });
+      if (alive === 0) await askQuietly(directory, { verb: "shutdown", nodes: [] });
       waiting("an earlier `kvorum dev`, all of whose nodes are dead, to end");
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -272,15 +286,32 @@ class DevRun {
       await cluster?.close(false);
       return { ok: true, text: "all nodes are stopped; the data stays" };
     }
-    if (cluster === null)
-      return { ok: false, message: "`kvorum dev` is only just starting", advice: "Try again in a second." };
+    if (cluster === null) throw new CliError("`kvorum dev` is only just starting", "Try again in a second.");
     if (request.verb === "status") {
       const data: StatusData = { nodes: await cluster.nodeViews(), view: await cluster.view() };
       return { ok: true, text: "", data };
     }
     if (this.#stopping !== null)
-      return { ok: false, message: "`kvorum dev` is stopping", advice: "Start it again with `kvorum dev`." };
+      throw new CliError("`kvorum dev` is stopping", "Start it again with `kvorum dev`.");
     return { ok: true, text: await perform(cluster, request) };
+  }
+}
+
+/** How many nodes the other `kvorum dev` still has; null while it is starting, or when it is just ending. */
+async function aliveNodes(directory: string): Promise<number | null> {
+  const answer = await askQuietly(directory, { verb: "status", nodes: [] });
+  if (answer === null || !answer.ok) return null;
+  return (answer.data as StatusData).nodes.filter(({ state }) => state === "running" || state === "paused")
+    .length;
+}
+
+/** It may end while it is being asked; that is as good as an answer. */
+async function askQuietly(directory: string, request: ControlRequest): Promise<ControlAnswer | null> {
+  try {
+    return await askControl(directory, request);
+  } catch (error) {
+    if (error instanceof CliError) return null;
+    throw error;
   }
 }
 

@@ -94,7 +94,11 @@ export class DevCluster {
       this.#refuseHopeless();
       const view = await this.view();
       const open = this.#obstacle(view);
-      if (open === null) return view!;
+      if (open === null) {
+        // One may have died while the others were asked.
+        this.#refuseHopeless();
+        return view!;
+      }
       waiting(open);
       await sleep(POLL_MS);
     }

@@ -25,10 +25,11 @@ export interface ControlRequest {
 
 export type ControlAnswer =
   | { readonly ok: true; readonly text: string; readonly data?: unknown }
-  | { readonly ok: false; readonly message: string; readonly advice: string };
+  | { readonly ok: false; readonly message: string; readonly advice: string; readonly exitCode: number };
 
 export interface ControlServer {
-  close(): void;
+  /** Takes no more requests, and ends once those under way are answered. */
+  close(): Promise<void>;
 }
 
 export function socketPath(directory: string): string {
@@ -45,12 +46,11 @@ export async function serveControl(
 ): Promise<ControlServer | null> {
   mkdirSync(directory, { recursive: true });
   const path = socketPath(directory);
-  const sockets = new Set<Socket>();
+  const clients = new Map<Socket, Client>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    socket.on("close", () => clients.delete(socket));
     socket.on("error", () => socket.destroy());
-    void answer(socket, handle);
+    clients.set(socket, new Client(socket, handle));
   });
   if (!(await listen(server, path))) {
     if (await somebodyListens(path)) return null;
@@ -60,12 +60,48 @@ export async function serveControl(
   }
   chmodSync(path, 0o600);
   return {
-    close() {
+    async close() {
       server.close();
-      // The answer to a `shutdown` is still on its way: end, not destroy.
-      for (const socket of sockets) socket.end();
+      await Promise.all([...clients.values()].map((client) => client.close()));
     },
   };
+}
+
+/** One connection: one request, one answer. */
+class Client {
+  readonly #socket: Socket;
+  readonly #answered: Promise<void>;
+  #asked = false;
+
+  constructor(socket: Socket, handle: (request: ControlRequest) => Promise<ControlAnswer>) {
+    this.#socket = socket;
+    this.#answered = this.#answer(handle);
+  }
+
+  /** Whoever has asked gets the answer; whoever only holds the connection does not hold up the end. */
+  async close(): Promise<void> {
+    if (!this.#asked) this.#socket.destroy();
+    await this.#answered;
+    this.#socket.destroySoon();
+  }
+
+  async #answer(handle: (request: ControlRequest) => Promise<ControlAnswer>): Promise<void> {
+    let reply: ControlAnswer;
+    try {
+      const line = await firstLine(this.#socket);
+      this.#asked = true;
+      reply = await handle(parseRequest(line));
+    } catch (error) {
+      reply = refusal(error);
+    }
+    this.#socket.end(`${JSON.stringify(reply)}\n`);
+  }
+}
+
+function refusal(error: unknown): ControlAnswer {
+  const known = error instanceof CliError ? error : null;
+  const advice = known?.advice ?? "See what `kvorum dev` says in its own terminal.";
+  return { ok: false, message: messageOf(error), advice, exitCode: known?.exitCode ?? EXIT.failed };
 }
 
 function listen(server: Server, path: string): Promise<boolean> {
@@ -94,21 +130,6 @@ function somebodyListens(path: string): Promise<boolean> {
     });
     socket.once("error", () => done(false));
   });
-}
-
-async function answer(
-  socket: Socket,
-  handle: (request: ControlRequest) => Promise<ControlAnswer>,
-): Promise<void> {
-  let reply: ControlAnswer;
-  try {
-    reply = await handle(parseRequest(await firstLine(socket)));
-  } catch (error) {
-    const advice =
-      error instanceof CliError ? error.advice : "See what `kvorum dev` says in its own terminal.";
-    reply = { ok: false, message: messageOf(error), advice };
-  }
-  socket.end(`${JSON.stringify(reply)}\n`);
 }
 
 function parseRequest(line: string): ControlRequest {
