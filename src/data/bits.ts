@@ -1,14 +1,14 @@
 /** Strings as arrays of bits; bit 0 is the highest of the first byte. */
 import type { RecordReader, RecordWriter } from "../core/records.ts";
 import { Failure, type Reply } from "../core/reply.ts";
-import { failureOrNull, keyArg, offsetArg, optionName } from "./arguments.ts";
+import { failureOrNull, integerArg, keyArg, offsetArg, optionName } from "./arguments.ts";
 import type { Args, CommandSpec } from "./contract.ts";
 import { firstKey, readCommand, writeCommand } from "./define.ts";
 import { SYNTAX_ERROR, WRONG_TYPE } from "./failures.ts";
 import { bodyOffset, stringValue } from "./header.ts";
 import { EMPTY, findKey, findKeyToWrite, isString, storeKey } from "./keys.ts";
 import type { ShardContext } from "./shard-state.ts";
-import { resolveSpan, stretchedString } from "./string-parts.ts";
+import { fromBack, resolveSpan, stretchedString } from "./string-parts.ts";
 
 const BAD_OFFSET = new Failure("ERR bit offset is not an integer or out of range");
 const BAD_BIT = new Failure("ERR bit is not an integer or out of range");
@@ -66,9 +66,9 @@ function bitcount(records: RecordReader, args: Args, context: ShardContext): Rep
   const value = stringValue(header);
   if (args.length === 1) return countBits(value);
   if (args.length !== 3 && args.length !== 4) return SYNTAX_ERROR;
-  const start = offsetArg(args[1]!);
+  const start = integerArg(args[1]!);
   if (start instanceof Failure) return start;
-  const end = offsetArg(args[2]!);
+  const end = integerArg(args[2]!);
   if (end instanceof Failure) return end;
   if (start < 0 && end < 0 && start > end) return 0;
   const unit = args.length === 4 ? optionName(args[3]!) : "byte";
@@ -122,8 +122,8 @@ function bitpos(records: RecordReader, args: Args, context: ShardContext): Reply
   const end = args.length > 3 ? offsetArg(args[3]!) : total - 1;
   if (end instanceof Failure) return end;
 
-  const from = Math.max(start < 0 ? total + start : start, 0);
-  const to = Math.min(Math.max(end < 0 ? total + end : end, 0), total - 1);
+  const from = fromBack(start, total);
+  const to = Math.min(fromBack(end, total), total - 1);
   if (from > to) return -1;
   const firstBit = unit === "bit" ? from : from * 8;
   const lastBit = unit === "bit" ? to : to * 8 + 7;

@@ -1,12 +1,13 @@
 /** Strings: parts of values. */
 import type { RecordReader, RecordWriter } from "../core/records.ts";
 import { Failure, type Reply } from "../core/reply.ts";
-import { failureOrNull, keyArg, offsetArg } from "./arguments.ts";
+import { failureOrNull, integerArg, keyArg, offsetArg } from "./arguments.ts";
 import type { Args, CommandSpec } from "./contract.ts";
 import { firstKey, readCommand, writeCommand } from "./define.ts";
 import { VALUE_TOO_LARGE, WRONG_TYPE } from "./failures.ts";
 import { bodyOffset, expireAt, newHeader, STRING, stringValue, type Header } from "./header.ts";
 import { EMPTY, findKey, findKeyToWrite, isString, storeKey } from "./keys.ts";
+import { clampToSafe, type Int } from "./numbers.ts";
 import type { ShardContext } from "./shard-state.ts";
 
 const OFFSET_OUT_OF_RANGE = new Failure("ERR offset is out of range");
@@ -58,26 +59,30 @@ function parseSetrange(args: Args): number | Failure {
   return offset instanceof Failure || offset >= 0 ? offset : OFFSET_OUT_OF_RANGE;
 }
 
-interface Span {
-  readonly start: number;
-  readonly end: number;
+/** From `start` to `end`, inclusive. */
+interface Span<T extends Int = Int> {
+  readonly start: T;
+  readonly end: T;
 }
 
 function parseSpan(args: Args): Span | Failure {
-  const start = offsetArg(args[1]!);
+  const start = integerArg(args[1]!);
   if (start instanceof Failure) return start;
-  const end = offsetArg(args[2]!);
+  const end = integerArg(args[2]!);
   return end instanceof Failure ? end : { start, end };
 }
 
-/**
- * An inclusive span whose negative ends count from the back, cut to [0, length). Null when nothing is in it.
- */
-export function resolveSpan({ start, end }: Span, length: number): Span | null {
+/** A span whose negative ends count from the back, cut to [0, length). Null when nothing is in it. */
+export function resolveSpan({ start, end }: Span, length: number): Span<number> | null {
   if (start < 0 && end < 0 && start > end) return null;
-  const from = Math.max(start < 0 ? length + start : start, 0);
-  const to = Math.min(Math.max(end < 0 ? length + end : end, 0), length - 1);
+  const from = fromBack(clampToSafe(start), length);
+  const to = Math.min(fromBack(clampToSafe(end), length), length - 1);
   return from > to ? null : { start: from, end: to };
+}
+
+/** An index that may count from the back, not before the beginning. */
+export function fromBack(index: number, length: number): number {
+  return Math.max(index < 0 ? length + index : index, 0);
 }
 
 function getrange(records: RecordReader, args: Args, context: ShardContext): Reply {
