@@ -119,6 +119,8 @@ class LevelStore implements Store {
   }
 
   #closeNow(done: Done): void {
+    this.#closing = null;
+    this.#failed ??= new DiskError("io", this.#path, "the store is closed");
     void settle(this.#db.close(), this.#path, done);
   }
 

@@ -61,7 +61,9 @@ export class ReservedStore implements Store {
   #checkNext(): void {
     const write = this.#writes[0];
     if (write === undefined) {
-      if (this.#closing !== null) this.#store.close(this.#closing);
+      const closing = this.#closing;
+      this.#closing = null;
+      if (closing !== null) this.#store.close(closing);
       return;
     }
     this.#free((error, available = 0) => {

@@ -239,6 +239,8 @@ class SimulatedStore implements Store {
   }
 
   #closeNow(done: Done): void {
+    this.#closing = null;
+    this.#failed ??= new DiskError("io", PATH, "the store is closed");
     this.#disk.after(this, () => {
       this.#dead = true;
       this.#disk.closed(this);

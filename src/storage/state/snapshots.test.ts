@@ -40,6 +40,12 @@ function transfer(node: TestNode, snapshot: SnapshotId, pieces: readonly Piece[]
   }
 }
 
+/** How many keys the node's disk holds for nothing: all but the format, the group's index and generations, and its records. */
+const leftOver = (node: TestNode): number =>
+  node.disk.size -
+  3 -
+  node.load(node.state.openGroup(G1), ...SPACES.map(everything)).flatMap((r) => r.entries).length;
+
 const contents = (node: TestNode): string[] =>
   node.load(node.state.openGroup(G1), ...SPACES.map(everything)).map(shown);
 
@@ -47,7 +53,7 @@ const contents = (node: TestNode): string[] =>
 function sender(seed = 1): TestNode {
   const node = new TestNode(seed);
   const records = node.state.openGroup(G1);
-  for (let i = 0; i < 60; i++) apply(records, [SPACES[i % 4]!, `${i}`, `value ${i}`]);
+  for (let i = 0; i < 60; i++) apply(records, [SPACES[i % 4]!, `${i}`, `value ${i} ${".".repeat(40)}`]);
   node.flush();
   apply(records, ["a", "0", null], ["a", "4", "changed"], ["b", "large", "x".repeat(1000)]);
   applyDrop(records, "dropped");
@@ -106,7 +112,7 @@ test("pieces are about as large as asked for, and at least one record", () => {
   for (const limit of [1, 100, 500, 100_000]) {
     const pieces = readAll(node, handle, limit);
     for (const piece of pieces) expect(piece.data.length).toBeLessThan(limit + 1100);
-    if (limit === 1) expect(pieces.length).toBeGreaterThanOrEqual(45);
+    expect(pieces.length).toBeGreaterThanOrEqual(limit === 1 ? 45 : 1);
     const receiver = new TestNode(2);
     transfer(receiver, handle, pieces);
     expect(contents(receiver)).toEqual(contents(node));
@@ -239,9 +245,7 @@ test("the last piece replaces the whole state: nothing of the old one is left, i
   expect(records.appliedIndex).toBe(62);
   expect(receiver.state.overlayBytes()).toBe(0);
   receiver.purge();
-  node.purge();
-  // The sender has one more group, of one record and one index; the receiver has noted its generations.
-  expect(receiver.disk.size).toBe(node.disk.size - 2 + 1);
+  expect(leftOver(receiver)).toBe(0);
   apply(records, ["a", "after", "1"]);
   receiver.flush();
   receiver.restart();
@@ -295,7 +299,7 @@ test("a snapshot that is not newer than the state changes nothing and leaves not
 test("the start of another snapshot discards what there was of the former one", () => {
   const node = sender();
   const first = exported(node);
-  const firstPieces = readAll(node, first);
+  const firstPieces = readAll(node, first, 100);
   apply(node.state.openGroup(G1), ["a", "newer", "1"]);
   for (const limit of [200, 100_000]) {
     const second = exported(node);
@@ -309,8 +313,7 @@ test("the start of another snapshot discards what there was of the former one", 
     expect(receiver.state.expectedCursor(G1, first)).toHaveLength(0);
     expect(contents(receiver)).toEqual(contents(node));
     receiver.purge();
-    node.purge();
-    expect(receiver.disk.size).toBe(node.disk.size - 2 + 1);
+    expect(leftOver(receiver)).toBe(0);
   }
 });
 
@@ -342,21 +345,20 @@ test("crashes at every step of a transfer: it goes on where it was, and the stat
   const before = contents(laggard(1)).map((range) => range.replace("stale=2", "stale=1"));
   let resumed = 0;
   let outcomes = "";
-  for (let steps = 1; ; steps++) {
+  const completed: number[] = [];
+  for (let steps = 1; completed.length === 0; steps++) {
     const receiver = laggard(steps);
     // The overlay's last change is lost in a crash, as it would come again from the log.
     receiver.restart();
-    let finished = false;
     const next = (cursor: Uint8Array): void => {
       const piece = pieces.find((candidate) => text(candidate.cursor) === text(cursor))!;
       receiver.state.importChunk(G1, handle, piece, (_, result) => {
-        if (result!.next === null) finished = true;
+        if (result!.next === null) completed.push(steps);
         else next(result!.next);
       });
     };
     next(START);
-    for (let i = 0; i < steps && !finished; i++) receiver.clock.step();
-    if (finished) break;
+    for (let i = 0; i < steps && completed.length === 0; i++) receiver.clock.step();
     receiver.restart();
     const records = receiver.state.openGroup(G1);
     const state = records.appliedIndex === 62 ? "new" : "old";
@@ -369,8 +371,7 @@ test("crashes at every step of a transfer: it goes on where it was, and the stat
     expect(contents(receiver)).toEqual(after);
     expect(records.appliedIndex).toBe(62);
     receiver.purge();
-    node.purge();
-    expect(receiver.disk.size).toBe(node.disk.size - 2 + 1);
+    expect(leftOver(receiver)).toBe(0);
   }
   expect(resumed).toBeGreaterThan(5);
   expect(outcomes).toContain("oldnew");

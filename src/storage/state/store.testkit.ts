@@ -80,6 +80,14 @@ export function describeStore(name: string, makePlace: () => Promise<StorePlace>
       expect(text(store.get(bytes("k")))).toBe("19");
     });
 
+    test("a store that is closed takes no more writes", async () => {
+      await close();
+      await expect(write(put("k", "1"))).rejects.toMatchObject({ name: "DiskError", kind: "io" });
+      expect(() => store.get(bytes("k"))).toThrow(/closed|not open/);
+      store = await place.open();
+      expect(store.get(bytes("k"))).toBeUndefined();
+    });
+
     test("an empty write succeeds", async () => {
       await expect(write()).resolves.toBeUndefined();
     });
