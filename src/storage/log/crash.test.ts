@@ -41,8 +41,6 @@ class Story {
   readonly #states: State[] = [{}];
   acknowledged = 0;
   submitted = 0;
-  opened = 0;
-  crashes = 0;
 
   constructor(seed: number, faults: Partial<DiskFaults>, count = 40) {
     this.world = simulatedWorld(seed, faults);
@@ -72,8 +70,7 @@ class Story {
         found = apply(found, one);
       },
       (error, log) => {
-        expect(error).toBeNull();
-        this.opened++;
+        if (error !== null) throw error;
         this.#compare(found);
         this.#appendNext(log!);
         this.#appendNext(log!);
@@ -82,7 +79,7 @@ class Story {
     this.world.clock.run();
   }
 
-  /** The last batch may hold two appends. */
+  /** How much a damaged log still has. The last batch may hold two appends. */
   compareAfterDamage(found: State): "complete" | "lastLost" | "wrong" {
     if (same(found, this.#states.at(-1)!)) return "complete";
     return same(found, this.#states.at(-2)!) || same(found, this.#states.at(-3)!) ? "lastLost" : "wrong";
@@ -92,7 +89,8 @@ class Story {
   #compare(found: State): void {
     const candidates = this.#states.slice(this.acknowledged, this.submitted + 1);
     const index = candidates.findIndex((state) => same(state, found));
-    expect(index, `${this.acknowledged} acknowledged, ${this.submitted} submitted`).not.toBe(-1);
+    if (index === -1)
+      throw new Error(`${this.acknowledged} acknowledged, not found: ${JSON.stringify(found)}`);
     this.acknowledged += index;
     this.submitted = this.acknowledged;
   }
@@ -103,8 +101,8 @@ class Story {
     if (next === undefined) return;
     const number = ++this.submitted;
     log.append(next, (error) => {
-      expect(error).toBeNull();
-      expect(number).toBe(this.acknowledged + 1);
+      if (error !== null) throw error;
+      if (number !== this.acknowledged + 1) throw new Error(`append ${number} is answered out of order`);
       this.acknowledged = number;
       this.#appendNext(log);
     });
@@ -153,7 +151,7 @@ describe("a crash at every boundary of a run, in turn", () => {
 describe("crashes at random, again and again", () => {
   test("also while the log recovers, on a slow disk: nothing acknowledged is ever lost", () => {
     let crashes = 0;
-    for (let seed = 0; seed < 150; seed++) {
+    for (let seed = 0; seed < 60; seed++) {
       const story = new Story(seed, {
         writeLatency: { min: 0, max: 4 },
         syncLatency: { min: 1, max: 9 },
@@ -169,14 +167,14 @@ describe("crashes at random, again and again", () => {
       for (let life = 0; life < 60 && !story.finished; life++) story.live();
       expect(story.finished).toBe(true);
     }
-    expect(crashes).toBeGreaterThan(1000);
+    expect(crashes).toBeGreaterThan(500);
   });
 });
 
 describe("a bit that flips anywhere in the log", () => {
   test("is refused, or takes only the last batch, or has no effect; it never passes for data", () => {
     const seen = { refused: 0, complete: 0, lastLost: 0 };
-    for (let seed = 0; seed < 400; seed++) {
+    for (let seed = 0; seed < 250; seed++) {
       const story = new Story(seed % 7, {}, 12);
       story.live();
       expect(story.finished).toBe(true);

@@ -94,3 +94,13 @@ export function withDisk<W extends TestWorld>(world: W, replaced: (disk: Disk) =
   };
   return { ...world, disk: { ...same, ...replaced(disk) } };
 }
+
+/** Waits for what happens in the background. */
+export async function eventually(world: TestWorld, holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000 && !holds(); i++) {
+    await world.call<void>((done) => {
+      world.clock.setTimer(2, () => done(null));
+    });
+  }
+  if (!holds()) throw new Error(`never: ${String(holds)}`);
+}

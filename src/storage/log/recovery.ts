@@ -135,6 +135,11 @@ class Recovery {
     this.#read.push({ number, bytes: bytes.length });
     const refusal = this.#checkHeader(number, bytes, newest);
     if (refusal !== null) return refusal;
+    if (this.#stop !== null && this.#expected === null) {
+      // The oldest segment had no batch, though none is left before its first batch: nothing may follow.
+      const header = findHeader(bytes, SEGMENT_HEADER_BYTES, this.#seed);
+      return header === null ? null : this.#lost(this.#stop, number, header.sequence);
+    }
 
     let offset = SEGMENT_HEADER_BYTES;
     let reading = readBatch(bytes, number, offset, this.#expected, this.#seed);

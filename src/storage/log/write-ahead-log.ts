@@ -121,11 +121,16 @@ export class WriteAheadLog {
   #prepareRefused = false;
   /** Groups dropped while records of them may be under way. */
   readonly #dropped = new Set<GroupId>();
+  /** The groups that have a checkpoint in the last batch. */
+  #fresh: readonly GroupId[] = [];
+  #freshSegment = 0;
   #sequence: number;
   #queue: Append[] = [];
   /** A batch, a change of segments, or the callbacks of a batch are under way. */
   #busy = false;
   #removing = false;
+  /** A segment was entered by the batch under way. */
+  #entered = false;
   #failure: DiskError | null = null;
   #closing: Done | null = null;
   #appends = 0;
@@ -168,11 +173,14 @@ export class WriteAheadLog {
     this.#work();
   }
 
-  /** The group no longer exists: its records keep no segment. They may still be visited when the log is opened again. */
+  /**
+   * The group no longer exists: its records keep no segment from the next append on. They may still be visited when the
+   * log is opened again.
+   */
   drop(group: GroupId): void {
     if (this.#busy) this.#dropped.add(group);
+    this.#fresh = this.#fresh.filter((other) => other !== group);
     this.#retention.drop(group);
-    this.#removeOld();
   }
 
   stats(): LogStats {
@@ -258,13 +266,29 @@ export class WriteAheadLog {
         segment.bytes = Math.max(segment.bytes, segment.position);
         this.#sequence++;
         this.#syncs++;
-        for (const { group, checkpoint } of records) {
-          if (!this.#dropped.has(group)) this.#retention.note(group, checkpoint, segment.number);
-        }
+        this.#noteRecords(records, segment.number);
         this.#succeeded(batch);
       } else if (error.kind === "full") this.#erase(batch, error);
       else this.#failed(batch, error);
     });
+  }
+
+  /**
+   * A checkpoint counts only once there is a batch behind it: that the last batch of a log is damaged cannot be noticed,
+   * and what it superseded must not be gone by then.
+   */
+  #noteRecords(records: readonly LogRecord[], segment: number): void {
+    for (const group of this.#fresh) {
+      if (!this.#dropped.has(group)) this.#retention.note(group, true, this.#freshSegment);
+    }
+    const fresh: GroupId[] = [];
+    for (const { group, checkpoint } of records) {
+      if (this.#dropped.has(group)) continue;
+      this.#retention.note(group, false, segment);
+      if (checkpoint) fresh.push(group);
+    }
+    this.#fresh = fresh;
+    this.#freshSegment = segment;
   }
 
   /**
@@ -296,6 +320,7 @@ export class WriteAheadLog {
     this.#appends += batch.length;
     this.#answer(batch, null);
     this.#removeOld();
+    if (this.#entered) this.#reportPressure();
     this.#prepareEarly();
     this.#proceed();
   }
@@ -332,7 +357,7 @@ export class WriteAheadLog {
     file.close((error) => {
       if (error !== null) this.#fail(error);
     });
-    this.#reportPressure();
+    this.#entered = true;
   }
 
   #prepareEarly(): void {
@@ -382,6 +407,7 @@ export class WriteAheadLog {
   }
 
   #reportPressure(): void {
+    this.#entered = false;
     let over = this.#usedBytes() - this.#retainBytes;
     if (over <= 0) return;
     let last = 0;
@@ -390,7 +416,8 @@ export class WriteAheadLog {
       over -= bytes;
       last = number;
     }
-    const groups = this.#retention.startingUpTo(last);
+    const fresh = new Set(this.#fresh);
+    const groups = this.#retention.startingUpTo(last).filter((group) => !fresh.has(group));
     if (groups.length === 0) return;
     this.#options.clock.defer(() => {
       if (this.#failure === null && this.#closing === null) this.#options.onPressure(groups);
