@@ -16,8 +16,8 @@ export const EXPIRY_UNITS = {
   pxat: { seconds: false, absolute: true },
 } as const satisfies Record<string, ExpiryUnit>;
 
-/** Milliseconds that keep every sum below a safe integer. */
-const EASY = 1e12;
+/** Up to this, a number of seconds from now on is a safe number of milliseconds. */
+const EASY = 8e12;
 
 /**
  * The expiry time in milliseconds that EXPIRE and its like mean, possibly in the past; times beyond 2^53-1 become that.

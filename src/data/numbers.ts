@@ -56,6 +56,5 @@ function fit(value: bigint): Int | undefined {
 
 /** For counts and offsets: exact within ±(2^53-1), and at that bound beyond it, where every such number is "too many". */
 export function clampToSafe(value: Int): number {
-  if (typeof value === "number") return value;
-  return value > 0n ? Number.MAX_SAFE_INTEGER : -Number.MAX_SAFE_INTEGER;
+  return Math.min(Math.max(Number(value), -Number.MAX_SAFE_INTEGER), Number.MAX_SAFE_INTEGER);
 }
