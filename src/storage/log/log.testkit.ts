@@ -95,12 +95,14 @@ export function withDisk<W extends TestWorld>(world: W, replaced: (disk: Disk) =
   return { ...world, disk: { ...same, ...replaced(disk) } };
 }
 
+/** Lets things happen in the background. */
+export const pause = (world: TestWorld, milliseconds: number): Promise<void> =>
+  world.call((done) => {
+    world.clock.setTimer(milliseconds, () => done(null));
+  });
+
 /** Waits for what happens in the background. */
 export async function eventually(world: TestWorld, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000 && !holds(); i++) {
-    await world.call<void>((done) => {
-      world.clock.setTimer(2, () => done(null));
-    });
-  }
+  for (let i = 0; i < 1000 && !holds(); i++) await pause(world, 2);
   if (!holds()) throw new Error(`never: ${String(holds)}`);
 }
