@@ -115,6 +115,7 @@ export class TestClient {
   read(): Promise<Wire> {
     const ready = this.#unread.shift();
     if (ready !== undefined) return Promise.resolve(ready);
+    if (this.socket.closed) return Promise.reject(new Error("the connection is closed"));
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
   }
 

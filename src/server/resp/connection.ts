@@ -29,6 +29,7 @@ import type {
   Session,
 } from "./session.ts";
 import { EXECABORT, Transaction, Watches } from "./transaction.ts";
+import { Window } from "./window.ts";
 import { flattened, type ReplyWriter, type RespVersion, replyBytes } from "./writer.ts";
 
 /** What a connection needs from its server beyond what commands may see. */
@@ -109,11 +110,15 @@ abstract class Running extends Operation implements Slot {
     this.bytes = bytes;
   }
 
-  protected abstract run(): void;
+  protected abstract execute(): void;
 
   start(): void {
+    this.connection.launch(this);
+  }
+
+  run(): void {
     try {
-      this.run();
+      this.execute();
     } catch (error) {
       this.connection.server.log.error({ error: String(error) }, "a command failed inside Kvorum");
       this.connection.answer(this, new Failure("ERR internal error; the node's log has the details"));
@@ -142,7 +147,7 @@ class DataOperation extends Running {
     return this.#spec.keys(args).map((position) => binaryString(args[position]!));
   }
 
-  protected run(): void {
+  protected execute(): void {
     const call = { spec: this.#spec, args: this.#args };
     this.connection.server.node.execute(call, this.#options, (reply) => {
       this.#args = NO_ARGS;
@@ -168,7 +173,7 @@ class OrderedOperation extends Running {
     return key === undefined ? [] : [binaryString(this.#args[key]!)];
   }
 
-  protected run(): void {
+  protected execute(): void {
     this.#command.run(this.connection, this.#args, (reply) => this.connection.answer(this, reply));
   }
 }
@@ -188,7 +193,7 @@ class WatchOperation extends Running {
     return this.#args.map(binaryString);
   }
 
-  protected run(): void {
+  protected execute(): void {
     const { node, probe } = this.connection.server;
     let missing = this.#args.length;
     let failure: Reply = OK;
@@ -222,7 +227,7 @@ class ExecOperation extends Running {
     return this.#transaction.keys(this.#watches);
   }
 
-  protected run(): void {
+  protected execute(): void {
     const { connection } = this;
     const { node, probe } = connection.server;
     this.#transaction.run(node, connection, this.version, this.#watches, probe, (reply) =>
@@ -248,6 +253,7 @@ export class Connection implements Session {
   readonly #socket: Socket;
   readonly #parser: RequestParser;
   readonly #order = new CommandOrder();
+  readonly #window: Window;
   #lastCommand: Command | null = null;
 
   /** Replies owed, oldest at `#head`. */
@@ -274,6 +280,7 @@ export class Connection implements Session {
     this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
     this.local = `${socket.localAddress ?? "?"}:${socket.localPort ?? 0}`;
     this.#parser = new RequestParser(server.options, this);
+    this.#window = new Window(server.options.maxPipelinedBytes, () => this.outputBytes);
     socket.on("data", (chunk) => this.#onData(chunk));
     socket.on("drain", () => this.#onDrain());
     socket.on("end", () => this.#onEnd());
@@ -367,6 +374,11 @@ export class Connection implements Session {
     this.#refuse(new Failure(`ERR ${reason}`));
   }
 
+  /** An operation whose turn in the order has come. */
+  launch(operation: Running): void {
+    this.#window.launch(operation);
+  }
+
   /** The reply of an operation; later ones of the same operation are ignored. */
   answer(operation: Running, reply: Reply): void {
     if (operation.answered) return;
@@ -377,6 +389,7 @@ export class Connection implements Session {
     operation.bytes = replyBytes(reply);
     this.#replyBytes += operation.bytes;
     this.#order.finished(operation);
+    this.#window.answered(operation.bytes);
     if (this.#closed) return;
     if (this.#replyBytes > this.server.options.maxOutputBytes) this.#overflow();
     else if (this.#slots[this.#head] === operation) this.#scheduleFlush();
@@ -401,6 +414,7 @@ export class Connection implements Session {
       this.#write(writer.take());
     }
     this.#compact();
+    this.#window.drain();
     if (this.#ending && this.#slots.length === 0) this.#socket.destroySoon();
     this.#settle();
   }
@@ -450,8 +464,8 @@ export class Connection implements Session {
   }
 
   #onDrain(): void {
-    if (this.#slots[this.#head]?.answered === true) this.flush();
-    else this.#settle();
+    // Also without a reply that is ready: what was sent makes room for commands that wait.
+    this.flush();
   }
 
   /** The client has sent its last command, and may still wait for replies. */
@@ -465,6 +479,7 @@ export class Connection implements Session {
     this.#closed = true;
     this.#parser.stop();
     this.#order.stop();
+    this.#window.stop();
     this.#slots = [];
     this.#head = 0;
     this.server.stats.bufferedBytes -= this.#reportedBytes;

@@ -47,6 +47,8 @@ export class FakeNode implements KvorumNode {
   readonly #committing = new Set<GroupId>();
   /** Calls that were made, for tests to look at. */
   calls = 0;
+  /** Of the last `execute`. */
+  lastOptions: CallOptions = {};
   /** Set to answer every call with it. */
   failure: Failure | null = null;
   /** Set to hold all answers back; `release` gives them. */
@@ -95,6 +97,7 @@ export class FakeNode implements KvorumNode {
 
   execute(call: CommandCall, options: CallOptions, done: ReplyCallback): void {
     this.calls++;
+    this.lastOptions = options;
     const refusal = this.failure ?? refuseMalformed(call);
     if (refusal !== null) {
       done(refusal);
@@ -108,17 +111,17 @@ export class FakeNode implements KvorumNode {
     const replies: Reply[] = [];
     let open = parts.length;
     parts.forEach((part, i) => {
-      this.#submit(part.group, part.call, options, (reply) => {
+      this.#submit(part.group, part.call, (reply) => {
         replies[i] = reply;
         if (--open === 0) done(parts.length === 1 ? reply : mergeReplies(call, parts, replies));
       });
     });
   }
 
-  executeOn(group: GroupId, call: CommandCall, options: CallOptions, done: ReplyCallback): void {
+  executeOn(group: GroupId, call: CommandCall, _options: CallOptions, done: ReplyCallback): void {
     this.calls++;
     const refusal = this.failure ?? refuseMalformed(call);
-    if (refusal === null) this.#submit(group, call, options, done);
+    if (refusal === null) this.#submit(group, call, done);
     else done(refusal);
   }
 
@@ -135,7 +138,7 @@ export class FakeNode implements KvorumNode {
     else this.#commit(group, () => done(transact(this.#shard(group), calls, watched)));
   }
 
-  #submit(group: GroupId, call: CommandCall, _options: CallOptions, done: ReplyCallback): void {
+  #submit(group: GroupId, call: CommandCall, done: ReplyCallback): void {
     const shard = this.#shard(group);
     if (call.spec.access === "read") {
       if (this.#atOnce && this.held === null) done(shard.read(call, Date.now()));

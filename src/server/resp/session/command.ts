@@ -71,21 +71,24 @@ interface KeyRange {
   readonly step: number;
 }
 
+const PLACEHOLDER = bulk("1");
 const NO_KEYS: KeyRange = { first: 0, last: 0, step: 0 };
+
+/** Longer than any fixed part of a command. */
+const PROBE_ARGUMENTS = 6;
 
 /** Where the keys stand, found out by asking the command about calls of two lengths. Positions count the name as 0. */
 export function keyRange(spec: CommandSpec): KeyRange {
-  const placeholder = bulk("1");
   const least = Math.max(1, Math.abs(spec.arity) - 1);
-  const few = spec.keys(Array.from({ length: least }, () => placeholder));
-  if (few.length === 0) return NO_KEYS;
-  const first = few[0]! + 1;
-  const extra = 6;
-  const many = spec.arity > 0 ? few : spec.keys(Array.from({ length: least + extra }, () => placeholder));
-  if (many.length <= few.length) {
-    return { first, last: few.at(-1)! + 1, step: few.length > 1 ? few[1]! - few[0]! : 1 };
-  }
-  return { first, last: -1, step: many[1]! - many[0]! };
+  const keysOfCall = (length: number): readonly number[] =>
+    spec.keys(Array.from({ length }, () => PLACEHOLDER));
+  const few = keysOfCall(least);
+  const many = spec.arity > 0 ? few : keysOfCall(least + PROBE_ARGUMENTS);
+  const [first, second] = many;
+  if (first === undefined) return NO_KEYS;
+  const step = second === undefined ? 1 : second - first;
+  const grows = few.length > 0 && many.length > few.length;
+  return { first: first + 1, last: grows ? -1 : many.at(-1)! + 1, step };
 }
 
 /** One entry of COMMAND, in the shape of Redis 7: ten elements. */
