@@ -3,6 +3,8 @@
  * one another in a compact form of their own (`reply-codec.ts`).
  */
 
+import type { ErrorCode } from "./errors.ts";
+
 /** A RESP simple string, such as OK. */
 export class Status {
   readonly text: string;
@@ -10,11 +12,16 @@ export class Status {
     this.text = text;
   }
 }
-/** An error reply; `message` starts with its upper-case prefix (ERR, WRONGTYPE, …), as Redis writes it. */
+/**
+ * An error reply; `message` starts with its upper-case prefix (ERR, WRONGTYPE, …), as Redis writes it. `code` says which
+ * row of the error table it is; null: a command refused its arguments or its key, which is always definite.
+ */
 export class Failure {
   readonly message: string;
-  constructor(message: string) {
+  readonly code: ErrorCode | null;
+  constructor(message: string, code: ErrorCode | null = null) {
     this.message = message;
+    this.code = code;
   }
 }
 /** A floating-point reply. */

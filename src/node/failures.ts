@@ -16,5 +16,5 @@ export function failureReply(code: ErrorCode, detail = ""): Failure {
   const row = ERRORS[code];
   const prefix = PREFIXES[code] ?? code.toUpperCase().replaceAll("-", "");
   const certainty = row.definite ? "It was not done." : "It may have been done.";
-  return new Failure(`${prefix} ${detail === "" ? row.sentence : detail} ${certainty} ${row.hint}`);
+  return new Failure(`${prefix} ${detail === "" ? row.sentence : detail} ${certainty} ${row.hint}`, code);
 }

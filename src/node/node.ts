@@ -300,8 +300,8 @@ export class Node implements KvorumNode {
       { cluster: identity.cluster, node: identity.node },
       peersOf(identity.members, identity.node),
     );
-    this.#formation.decideJoin = (request, answer) => {
-      administration.change({ type: "node-join", ...request }, (result) => {
+    this.#formation.decideJoin = ({ name, instance, addresses }, answer) => {
+      administration.change({ type: "node-join", name, instance, addresses }, (result) => {
         if (!result.ok || result.node === undefined) {
           answer({ ok: false, reason: result.ok ? "no node id was given" : result.message });
           return;
@@ -662,6 +662,10 @@ export class Node implements KvorumNode {
     else this.#readyCallbacks.push(callback);
   }
 
+  get ready(): boolean {
+    return this.#ready && !this.#closing;
+  }
+
   status(): NodeStatus {
     const running = this.#running;
     const now = this.#world.clock.now();
@@ -672,7 +676,7 @@ export class Node implements KvorumNode {
         this.#waiting === null
           ? null
           : { reason: this.#waiting.reason, milliseconds: Math.round(now - this.#waiting.since) },
-      ready: this.#ready && !this.#closing,
+      ready: this.ready,
       uptimeMilliseconds: Math.round(now - this.#startedAt),
       members: this.#table.catalog.version > 0 ? this.#table.catalog.nodes : this.#identity.members,
       isUp: (node) => node === this.#identity.node || this.#transport.isUp(node),
@@ -705,7 +709,7 @@ export class Node implements KvorumNode {
         log_syncs_total: log?.syncs ?? 0,
       },
       gauges: {
-        ready: this.#ready && !this.#closing ? 1 : 0,
+        ready: this.ready ? 1 : 0,
         requests_in_flight: this.#inFlight,
         requests_waiting_for_leader: running?.router.parkedCount ?? 0,
         requests_forwarded: running?.router.forwardCount ?? 0,

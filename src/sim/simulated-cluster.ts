@@ -1,0 +1,97 @@
+/** A cluster in virtual time: `src/node` unchanged on simulated machines. Everything follows from the seed. */
+import type { Logger } from "../core/world.ts";
+import type { NodeLimits } from "../node/options.ts";
+import type { DiskFaults } from "../storage/disk/disk-faults.ts";
+import type { NetworkFaults } from "../transport/network-faults.ts";
+import { SimulatedNetwork } from "../transport/simulated-network.ts";
+import { Scheduler } from "./scheduler.ts";
+import { SimulatedHost, peerAddress } from "./simulated-host.ts";
+import { SimulatedRandom } from "./simulated-random.ts";
+
+export interface ClusterOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly network?: Partial<NetworkFaults>;
+  readonly disk?: Partial<DiskFaults>;
+  readonly limits?: Partial<NodeLimits>;
+  readonly requestTimeout?: number;
+  /** Is given every line the nodes log. */
+  readonly log?: (level: string, fields: object, message: string) => void;
+}
+
+export class SimulatedCluster {
+  readonly scheduler = new Scheduler();
+  readonly random: SimulatedRandom;
+  readonly network: SimulatedNetwork;
+  readonly hosts: SimulatedHost[] = [];
+  readonly #options: ClusterOptions;
+  readonly #log: Logger;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.random = new SimulatedRandom(options.seed);
+    this.network = new SimulatedNetwork({
+      time: this.scheduler,
+      random: this.random.fork("network"),
+      ...(options.network === undefined ? {} : { faults: options.network }),
+    });
+    const line = (level: string) => (fields: object, message: string) => {
+      this.scheduler.trace(message);
+      options.log?.(level, fields, message);
+    };
+    this.#log = { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+    const names = Array.from({ length: options.nodes }, (_, i) => `n${i + 1}`);
+    for (const name of names) {
+      this.#add(
+        name,
+        names.map((member) => ({ name: member, peer: peerAddress(member) })),
+        [],
+      );
+    }
+  }
+
+  /** Starts every machine, each within the first 50 ms. */
+  start(): void {
+    for (const host of this.hosts) this.scheduler.after(this.random.next() * 50, () => host.start());
+  }
+
+  /** A machine that will join when started. */
+  addHost(name: string): SimulatedHost {
+    return this.#add(
+      name,
+      [],
+      this.hosts.map((host) => peerAddress(host.name)),
+    );
+  }
+
+  host(name: string): SimulatedHost {
+    const found = this.hosts.find((host) => host.name === name);
+    if (found === undefined) throw new Error(`there is no host ${name}`);
+    return found;
+  }
+
+  /** Runs until every running node serves. False: not within `limit` milliseconds. */
+  untilReady(limit: number): boolean {
+    return this.scheduler.runUntil(
+      () => this.hosts.every((host) => !host.isUp || host.node?.ready === true),
+      this.scheduler.now() + limit,
+    );
+  }
+
+  #add(
+    name: string,
+    initial: readonly { name: string; peer: ReturnType<typeof peerAddress> }[],
+    join: readonly ReturnType<typeof peerAddress>[],
+  ): SimulatedHost {
+    const host = new SimulatedHost(this.scheduler, this.random.fork(name), this.network, this.#log, {
+      name,
+      initial,
+      join,
+      disk: this.#options.disk ?? {},
+      limits: this.#options.limits ?? {},
+      requestTimeout: this.#options.requestTimeout ?? 2000,
+    });
+    this.hosts.push(host);
+    return host;
+  }
+}

@@ -1,0 +1,179 @@
+/** One machine of the simulated world: a disk that outlives processes, and at most one process with a node in it. */
+import type { Address, Logger, World } from "../core/world.ts";
+import type { NodeAddresses } from "../node/catalog/state.ts";
+import type { InitialMember } from "../node/formation.ts";
+import { loadIdentity } from "../node/identity.ts";
+import { Node } from "../node/node.ts";
+import { DEFAULT_NODE_LIMITS, DEFAULT_TIMINGS, type NodeLimits, type NodeOptions } from "../node/options.ts";
+import type { DiskFaults } from "../storage/disk/disk-faults.ts";
+import { SimulatedDisk } from "../storage/disk/simulated-disk.ts";
+import { SimulatedStoreDisk } from "../storage/state/simulated-store.ts";
+import type { SimulatedNetwork } from "../transport/simulated-network.ts";
+import { gateDisk } from "./gated-disk.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+import type { SimulatedRandom } from "./simulated-random.ts";
+
+export interface HostOptions {
+  readonly name: string;
+  readonly initial: readonly InitialMember[];
+  readonly join: readonly Address[];
+  readonly disk: Partial<DiskFaults>;
+  readonly limits: Partial<NodeLimits>;
+  /** Milliseconds that a request may take. */
+  readonly requestTimeout: number;
+}
+
+/** Small enough that segments change, logs are compacted and snapshots are cut within a short run. */
+const SMALL_LIMITS: Partial<NodeLimits> = {
+  logSegmentBytes: 64 * 1024,
+  logRetainBytes: 512 * 1024,
+  compactAtBytes: 16 * 1024,
+  compactForcedAtBytes: 48 * 1024,
+  snapshotChunkBytes: 2 * 1024,
+};
+
+const PEER_PORT = 7412;
+
+export const peerAddress = (host: string): Address => ({ host, port: PEER_PORT });
+
+export class SimulatedHost {
+  readonly name: string;
+  readonly #scheduler: Scheduler;
+  readonly #random: SimulatedRandom;
+  readonly #network: SimulatedNetwork;
+  readonly #options: HostOptions;
+  readonly #log: Logger;
+  #disk: SimulatedDisk;
+  #store: SimulatedStoreDisk;
+  #clock: SimulatedClock | null = null;
+  #node: Node | null = null;
+  #starts = 0;
+  /** Why the last start came to nothing. */
+  refusal: string | null = null;
+
+  constructor(
+    scheduler: Scheduler,
+    random: SimulatedRandom,
+    network: SimulatedNetwork,
+    log: Logger,
+    options: HostOptions,
+  ) {
+    this.name = options.name;
+    this.#scheduler = scheduler;
+    this.#random = random;
+    this.#network = network;
+    this.#log = log;
+    this.#options = options;
+    this.#store = this.#makeStore();
+    this.#disk = this.#makeDisk();
+  }
+
+  /** The node, while its process runs (or is paused). */
+  get node(): Node | null {
+    return this.#node;
+  }
+
+  get clock(): SimulatedClock | null {
+    return this.#clock;
+  }
+
+  get disk(): SimulatedDisk {
+    return this.#disk;
+  }
+
+  get isUp(): boolean {
+    return this.#clock !== null;
+  }
+
+  start(): void {
+    if (this.#clock !== null) return;
+    this.#starts++;
+    this.refusal = null;
+    const drift = 1 + (this.#random.next() - 0.5) * 2e-3;
+    const clock = new SimulatedClock(this.#scheduler, { skew: this.#random.next() * 1e6, rate: drift });
+    const random = this.#random.fork(`start ${this.#starts}`);
+    const world: World = {
+      clock,
+      random,
+      log: this.#log,
+      disk: gateDisk(this.#disk, clock),
+      network: this.#network.forHost(this.name, clock),
+    };
+    this.#clock = clock;
+    const refuse = (error: Error): void => {
+      this.refusal = error.message;
+      this.#log.error({ node: this.name, problem: error.message }, "the node refuses to start");
+      if (this.#clock === clock) this.crash();
+    };
+    loadIdentity(world.disk, this.name, random, (error, identity) => {
+      if (error !== null || identity === undefined) {
+        refuse(error ?? new Error("no identity"));
+        return;
+      }
+      Node.start(world, this.#nodeOptions(), identity, refuse, (startError, node) => {
+        if (startError !== null || node === undefined) refuse(startError ?? new Error("no node"));
+        else this.#node = node;
+      });
+    });
+  }
+
+  /** kill -9, and with `power` the machine's plug: what was not synced may be lost. */
+  crash(kind: "process" | "power" = "power"): void {
+    this.#clock?.kill();
+    this.#network.crashHost(this.name);
+    this.#disk.crash(kind);
+    this.#store.crash();
+    this.#clock = null;
+    this.#node = null;
+  }
+
+  /** The machine comes back with an empty disk. */
+  wipe(): void {
+    if (this.isUp) this.crash();
+    this.#store = this.#makeStore();
+    this.#disk = this.#makeDisk();
+  }
+
+  #nodeOptions(): NodeOptions {
+    const addresses: NodeAddresses = {
+      peer: peerAddress(this.name),
+      resp: `${this.name}:7410`,
+      http: `${this.name}:7411`,
+    };
+    return {
+      name: this.name,
+      version: "simulated",
+      listen: peerAddress(this.name),
+      addresses,
+      initial: this.#options.initial,
+      join: this.#options.join,
+      requestTimeout: this.#options.requestTimeout,
+      raft: DEFAULT_TIMINGS,
+      limits: { ...DEFAULT_NODE_LIMITS, ...SMALL_LIMITS, ...this.#options.limits },
+    };
+  }
+
+  /** Disks answer by the world's own time; what a stopped process hears of it is the gate's affair. */
+  #machineClock(): SimulatedClock {
+    return new SimulatedClock(this.#scheduler);
+  }
+
+  #makeStore(): SimulatedStoreDisk {
+    return new SimulatedStoreDisk({ clock: this.#machineClock(), random: this.#random.fork("store") });
+  }
+
+  #makeDisk(): SimulatedDisk {
+    const disk = new SimulatedDisk({
+      clock: this.#machineClock(),
+      random: this.#random.fork("disk"),
+      openStore: (_folder, done) => this.#store.open(done),
+      faults: {
+        syncLatency: { min: 0.05, max: 2 },
+        writeLatency: { min: 0.01, max: 0.2 },
+        ...this.#options.disk,
+      },
+    });
+    return disk;
+  }
+}
