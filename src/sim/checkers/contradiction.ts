@@ -23,7 +23,10 @@ export function explainContradiction(operations: readonly Operation[], decide: D
   const byReturn = operations
     .filter((operation) => operation.outcome === "ok")
     .sort((a, b) => a.return - b.return);
-  const culprit = firstRefused(byReturn, (last) => decide(historyUntil(operations, last)).verdict === "refused");
+  const culprit = firstRefused(
+    byReturn,
+    (last) => decide(historyUntil(operations, last)).verdict === "refused",
+  );
   if (culprit === null) {
     return { lines: ["It takes the whole history to see it."], operations: byReturn.slice(-1) };
   }
@@ -39,9 +42,21 @@ export function explainContradiction(operations: readonly Operation[], decide: D
         `${prefix.verdict === "accepted" ? `, after which the state can be ${prefix.state}` : ""}.`,
     );
   }
-  lines.push(
-    `No order is left once this completes: ${describeOperation(last)}`,
-    "",
+  lines.push(`No order is left once this completes: ${describeOperation(last)}`, "", ...describeCore(core));
+  return { lines, operations: core };
+}
+
+/**
+ * Only shrinks: for properties of which a part of a refused history says nothing, as an operation may be explained by
+ * one that comes later.
+ */
+export function explainByShrinking(operations: readonly Operation[], decide: Decide): Evidence {
+  const core = shrink(operations, decide);
+  return { lines: describeCore(core), operations: core };
+}
+
+function describeCore(core: readonly Operation[]): readonly string[] {
+  return [
     core.length === 1
       ? "This operation cannot be placed, whenever the others take effect:"
       : `These ${core.length} operations contradict each other, whenever the others take effect:`,
@@ -49,8 +64,7 @@ export function explainContradiction(operations: readonly Operation[], decide: D
     ...(core.length > MOST_SHOWN ? [`- ... and ${core.length - MOST_SHOWN} more`] : []),
     "",
     ...drawDiagram(core),
-  );
-  return { lines, operations: core };
+  ];
 }
 
 const MOST_SHOWN = 24;
@@ -59,7 +73,9 @@ const MOST_SHOWN = 24;
 function historyUntil(operations: readonly Operation[], line: number): readonly Operation[] {
   return operations
     .filter((operation) => operation.call <= line)
-    .map((operation) => (operation.outcome === "ok" && operation.return > line ? forgotten(operation) : operation));
+    .map((operation) =>
+      operation.outcome === "ok" && operation.return > line ? forgotten(operation) : operation,
+    );
 }
 
 /** The operation, without the knowledge that it happened. */

@@ -103,7 +103,7 @@ class Agenda {
   at(time: number, run: (now: number) => void): void {
     const heap = this.#heap;
     heap.push({ time, order: this.#order++, run });
-    for (let child = heap.length - 1; child > 0; ) {
+    for (let child = heap.length - 1; child > 0;) {
       const parent = (child - 1) >> 1;
       if (!this.#before(child, parent)) break;
       [heap[child], heap[parent]] = [heap[parent]!, heap[child]!];
@@ -116,7 +116,7 @@ class Agenda {
     for (let first = heap[0]; first !== undefined; first = heap[0]) {
       const last = heap.pop()!;
       if (heap.length > 0) heap[0] = last;
-      for (let parent = 0; ; ) {
+      for (let parent = 0; ;) {
         let least = parent;
         for (const child of [2 * parent + 1, 2 * parent + 2]) {
           if (child < heap.length && this.#before(child, least)) least = child;
@@ -143,7 +143,11 @@ export function recorded(workload: Workload, seed: number): readonly Operation[]
 /** A register; `draw` picks the value to write. */
 export function registerObject(
   draw: (chance: () => number, number: number) => HistoryValue,
-  mix: { readonly read: number; readonly write: number; readonly cas: number } = { read: 5, write: 3, cas: 2 },
+  mix: { readonly read: number; readonly write: number; readonly cas: number } = {
+    read: 5,
+    write: 3,
+    cas: 2,
+  },
 ): Pick<Workload, "next" | "apply"> {
   let value: HistoryValue = null;
   return {

@@ -109,7 +109,9 @@ class LinearizationSearch {
     const n = this.#required.length;
     this.#call = Float64Array.from(this.#required, (entry) => entry.operation.call);
     this.#return = Float64Array.from(this.#required, (entry) => entry.operation.return);
-    this.#byReturn = Int32Array.from(this.#required.keys()).sort((a, b) => this.#return[a]! - this.#return[b]!);
+    this.#byReturn = Int32Array.from(this.#required.keys()).sort(
+      (a, b) => this.#return[a]! - this.#return[b]!,
+    );
     this.#placed = new Uint8Array(n);
     this.#after = Int32Array.from({ length: n + 1 }, (_, index) => (index === n ? 0 : index + 1));
     this.#before = Int32Array.from({ length: n + 1 }, (_, index) => (index === 0 ? n : index - 1));
@@ -184,7 +186,11 @@ class LinearizationSearch {
     const blocked: number[] = [];
     const n = this.#required.length;
     let deadline = this.#deadline();
-    for (let index = this.#after[n]!; index !== n && this.#call[index]! < deadline; index = this.#after[index]!) {
+    for (
+      let index = this.#after[n]!;
+      index !== n && this.#call[index]! < deadline;
+      index = this.#after[index]!
+    ) {
       const { op } = this.#required[index]!;
       this.#steps++;
       const step = this.#model.step(state, op);
@@ -205,7 +211,12 @@ class LinearizationSearch {
     return this.#frame(number, legal, leadsTo, blocked);
   }
 
-  #frame(state: number, legal: readonly number[], leadsTo: readonly number[], blocked: readonly number[]): Frame {
+  #frame(
+    state: number,
+    legal: readonly number[],
+    leadsTo: readonly number[],
+    blocked: readonly number[],
+  ): Frame {
     const order = legal.map((_, position) => position);
     order.sort((a, b) => this.#return[legal[a]!]! - this.#return[legal[b]!]!);
     const urgent = this.#byReturn[this.#earliest];
@@ -223,7 +234,10 @@ class LinearizationSearch {
       if (signatures.has(op.signature)) continue;
       signatures.add(op.signature);
       legalEffects.add(op.effect);
-      if (index === urgent || (urgentOp !== null && blocked.includes(urgent!) && this.#enables(next, urgentOp))) {
+      if (
+        index === urgent ||
+        (urgentOp !== null && blocked.includes(urgent!) && this.#enables(next, urgentOp))
+      ) {
         tries.push(index);
         triesLeadTo.push(next);
       } else {

@@ -29,7 +29,9 @@ export class SupplyAndDemand {
     });
     for (const [value, indices] of suppliers) {
       let latest = 0;
-      const latestReturn = indices.map((index) => (latest = Math.max(latest, this.#operations[index]!.return)));
+      const latestReturn = indices.map(
+        (index) => (latest = Math.max(latest, this.#operations[index]!.return)),
+      );
       this.#suppliers.set(value, { indices, latestReturn });
     }
     for (const [value, indices] of demanders) {

@@ -52,7 +52,9 @@ export function decideUniqueRegister(operations: readonly Operation[]): Decision
   }
   if (!agreesWithRealTime(ranked)) return IMPOSSIBLE;
 
-  const differing = entries.filter((entry) => entry.op.kind === "differs" && entry.operation.outcome === "ok");
+  const differing = entries.filter(
+    (entry) => entry.op.kind === "differs" && entry.operation.outcome === "ok",
+  );
   return insertDiffering(inOrder(ranked), differing);
 }
 

@@ -57,6 +57,8 @@ export function formatVerdict(verdict: Verdict): string {
     case "unknown":
       return `unknown: ${verdict.why}`;
     case false:
-      return [`violated: ${verdict.problem}`, ...verdict.evidence.lines.map((line) => `  ${line}`)].join("\n");
+      return [`violated: ${verdict.problem}`, ...verdict.evidence.lines.map((line) => `  ${line}`)].join(
+        "\n",
+      );
   }
 }

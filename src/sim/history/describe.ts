@@ -5,22 +5,27 @@ import type { HistoryValue, Operation } from "./event.ts";
 export function describeOperation(operation: Operation): string {
   const lines =
     operation.return === Infinity ? `line ${operation.call}` : `line ${operation.call}-${operation.return}`;
-  return `${lines}: process ${operation.process} ${describeCall(operation)} ${describeTimes(operation)}`;
+  const where = operation.node === undefined ? "" : ` at node ${operation.node}`;
+  return `${lines}: process ${operation.process} ${describeCall(operation)}${where} ${describeTimes(operation)}`;
 }
 
 /** `read "x" -> 7` */
 export function describeCall(operation: Operation): string {
   const key = operation.key === null ? "" : ` ${JSON.stringify(operation.key)}`;
-  const input = operation.input === null && operation.f !== "write" ? "" : ` ${describeValue(operation.input)}`;
+  const input =
+    operation.input === null && operation.f !== "write" ? "" : ` ${describeValue(operation.input)}`;
   return `${operation.f}${key}${input}${describeOutcome(operation)}`;
 }
 
 function describeOutcome(operation: Operation): string {
   switch (operation.outcome) {
-    case "ok":
-      return operation.output === null && operation.f !== "read"
-        ? ""
-        : ` -> ${describeValue(operation.output)}`;
+    case "ok": {
+      if (operation.f === "read") return ` -> ${describeValue(operation.output)}`;
+      // Some recorders repeat the argument in the completion.
+      const output = describeValue(operation.output);
+      const saysNothing = operation.output === null || output === describeValue(operation.input);
+      return saysNothing ? "" : ` -> ${output}`;
+    }
     case "fail":
       return " (failed)";
     case "info":

@@ -19,7 +19,10 @@ export interface DiagramOptions {
  * invocation and every completion gets its own column, as far as the width allows. `>` marks an operation whose end
  * nobody saw.
  */
-export function drawDiagram(operations: readonly Operation[], options: DiagramOptions = {}): readonly string[] {
+export function drawDiagram(
+  operations: readonly Operation[],
+  options: DiagramOptions = {},
+): readonly string[] {
   const { width = 100, most = 24 } = options;
   const drawn = [...operations].sort((a, b) => a.call - b.call).slice(-most);
   if (drawn.length === 0) return [];
@@ -39,7 +42,8 @@ export function drawDiagram(operations: readonly Operation[], options: DiagramOp
     row[from] = "|";
     row[to] = operation.return === Infinity ? ">" : "|";
     const label = String(index + 1);
-    const middle = from + Math.max(1, ((to - from + 1 - label.length) >> 1) + ((to - from + 1 - label.length) & 1));
+    const middle =
+      from + Math.max(1, ((to - from + 1 - label.length) >> 1) + ((to - from + 1 - label.length) & 1));
     [...label].forEach((digit, offset) => {
       if (middle + offset < to) row[middle + offset] = digit;
     });

@@ -47,7 +47,10 @@ export function compileKvOp(operation: Operation): KvOp {
   const wanted = stepsOf(operation, operation.input, badInput);
   const ok = operation.outcome === "ok";
   const seen = ok ? stepsOf(operation, operation.output, badOutput) : wanted;
-  if (seen.length !== wanted.length || seen.some((step, index) => token(step[1]!) !== token(wanted[index]![1]!))) {
+  if (
+    seen.length !== wanted.length ||
+    seen.some((step, index) => token(step[1]!) !== token(wanted[index]![1]!))
+  ) {
     return badOutput(operation, "the steps of the invocation, with what the reads saw");
   }
   const steps = wanted.flatMap((step, index): TxnStep[] => {
@@ -81,7 +84,8 @@ function stepsOf(
         (step[0] === "r" || step[0] === "w" || step[0] === "d") &&
         (typeof step[1] === "string" || typeof step[1] === "number"),
     );
-  if (!wellFormed) return complain(operation, 'a list of ["r", key, value], ["w", key, value] and ["d", key]');
+  if (!wellFormed)
+    return complain(operation, 'a list of ["r", key, value], ["w", key, value] and ["d", key]');
   return value as readonly (readonly HistoryValue[])[];
 }
 
@@ -163,7 +167,9 @@ export function kvModel(operations: readonly Operation[]): Model<KvState, KvOp> 
         const place = places.get(op.single.key)!;
         const next = stepRegister(state.values[place]!, op.single.op);
         if (!next.ok) return REFUSED;
-        return next.state === state.values[place] ? { ok: true, state } : { ok: true, state: replaced(place, next.state) };
+        return next.state === state.values[place]
+          ? { ok: true, state }
+          : { ok: true, state: replaced(place, next.state) };
       }
       let values: string[] | null = null;
       for (const step of op.steps!) {

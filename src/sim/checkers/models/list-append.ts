@@ -26,7 +26,8 @@ export function compileListOp(operation: Operation): ListOp {
   switch (operation.f) {
     case "append": {
       const length = known ? operation.output : null;
-      if (length !== null && typeof length !== "number") return badOutput(operation, "the new length or null");
+      if (length !== null && typeof length !== "number")
+        return badOutput(operation, "the new length or null");
       const element = token(operation.input);
       const effect = `append ${element}`;
       return {

@@ -89,8 +89,7 @@ export function registerModel(): Model<string, RegisterOp> {
     describe: (state) => (state === ABSENT ? "absent" : state),
     // A blind write that nothing observes can be left out; so an optional one is worth a try only if it makes the value
     // that a blocked operation, or another optional compare-and-set, needs. Anything may help one that must differ.
-    helps: (_state, optional, blocked) =>
-      blocked.needs === undefined || blocked.needs === optional.gives,
+    helps: (_state, optional, blocked) => blocked.needs === undefined || blocked.needs === optional.gives,
   };
 }
 

@@ -147,7 +147,9 @@ export function setModel(operations: readonly Operation[]): Model<SetState, SetO
     helps(_state, optional, blocked) {
       if (optional.kind === "read") return false;
       if (blocked.kind !== "read") return blocked.element === optional.element;
-      return blocked.elements !== null && blocked.elements.has(optional.element) === (optional.kind === "add");
+      return (
+        blocked.elements !== null && blocked.elements.has(optional.element) === (optional.kind === "add")
+      );
     },
   };
 }
