@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bytes } from "./data.testkit.ts";
 import { formatLongDouble, addLongDoubles, parseLongDouble } from "./long-double.ts";
