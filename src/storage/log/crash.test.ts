@@ -116,7 +116,7 @@ const same = (a: State, b: State): boolean =>
 
 /** How many boundaries a story without crashes has. */
 function boundariesOf(seed: number): number {
-  const story = new Story(seed, {});
+  const story = new Story(seed, {}, 24);
   let boundaries = 0;
   story.world.disk.setBoundaryHook((n) => {
     boundaries = n;
@@ -133,7 +133,7 @@ describe("a crash at every boundary of a run, in turn", () => {
       const boundaries = boundariesOf(1);
       expect(boundaries).toBeGreaterThan(100);
       for (let at = 1; at <= boundaries; at++) {
-        const story = new Story(1, {});
+        const story = new Story(1, {}, 24);
         story.world.disk.setBoundaryHook((n) => {
           if (n === at) story.world.disk.crash(kind);
         });
