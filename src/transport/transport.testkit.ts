@@ -302,6 +302,16 @@ export function transportAcceptance(name: string, open: () => Promise<TransportF
       expect(one.transport.isUp(N3)).toBe(true);
     });
 
+    it("says nothing about a peer that was left out when it is closed in the same turn", async () => {
+      const [one, two] = (await connected()) as [Endpoint, Endpoint];
+      one.transport.setPeers(new Map([[N1, one.address]]));
+      let closed = false;
+      one.transport.close(() => (closed = true));
+      await world.until(() => closed && !two.transport.isUp(N1));
+      await world.pass(30);
+      expect(one.seen.events).toEqual(["up 2"]);
+    });
+
     it("follows a peer to another address", async () => {
       const [one, two] = (await connected()) as [Endpoint, Endpoint];
       await world.kill(two);
