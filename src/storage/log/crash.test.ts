@@ -131,7 +131,7 @@ describe("a crash at every boundary of a run, in turn", () => {
     "by %s: acknowledged is there, the rest is whole or not",
     (kind) => {
       const boundaries = boundariesOf(1);
-      expect(boundaries).toBeGreaterThan(100);
+      expect(boundaries).toBeGreaterThan(80);
       for (let at = 1; at <= boundaries; at++) {
         const story = new Story(1, {}, 24);
         story.world.disk.setBoundaryHook((n) => {
