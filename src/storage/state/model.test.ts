@@ -116,10 +116,13 @@ test("random histories on the level store agree with a plain map", async () => {
   const steps = fc.array(step, { minLength: 20, maxLength: 60 });
   const property = fc.asyncProperty(fc.integer(), steps, async (seed, steps) => {
     const folder = await mkdtemp(join(tmpdir(), "kvorum-state-"));
-    const stage = await levelStage(join(folder, "state"), seed);
-    await new Play(stage).run(steps);
-    await call<void>((done) => stage.state.close(done));
-    await rm(folder, { recursive: true });
+    try {
+      const stage = await levelStage(join(folder, "state"), seed);
+      await new Play(stage).run(steps);
+      await call<void>((done) => stage.state.close(done));
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
   await expect(fc.assert(property, { numRuns: 12 })).resolves.toBeUndefined();
 });

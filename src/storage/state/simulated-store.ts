@@ -54,6 +54,7 @@ export class SimulatedStoreDisk {
   #stalled = false;
   #waiting: (() => void)[] = [];
   #failNext = false;
+  #crashes = 0;
 
   constructor(options: SimulatedStoreOptions) {
     this.#clock = options.clock;
@@ -77,6 +78,7 @@ export class SimulatedStoreDisk {
    * without the ones before it. Completed ones survive.
    */
   crash(): void {
+    this.#crashes++;
     const store = this.#open;
     this.#open = null;
     this.#waiting = [];
@@ -130,11 +132,21 @@ export class SimulatedStoreDisk {
     return null;
   }
 
+  /** For a handle that was closed, while no crash has come since. */
+  answerAfterClose(answer: () => void): void {
+    const crashes = this.#crashes;
+    this.#clock.defer(() => {
+      if (this.#crashes === crashes) answer();
+    });
+  }
+
   /** For the handle: it is closed. */
   closed(store: SimulatedStore): void {
     if (this.#open === store) this.#open = null;
   }
 }
+
+const closedError = (): DiskError => new DiskError("io", PATH, "the store is closed");
 
 class SimulatedSnapshot implements StoreSnapshot {
   view: SortedView | null;
@@ -168,12 +180,13 @@ class SimulatedStore implements Store {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    if (this.#dead) throw new DiskError("io", PATH, "the store is closed");
+    if (this.#dead) throw closedError();
     this.#disk.counts.gets++;
     return this.#map.get(binaryString(key));
   }
 
   write(operations: readonly StoreOperation[], done: Done): void {
+    if (this.#refusesWhenClosed(done)) return;
     this.#disk.counts.writes++;
     this.#writes.push({ operations, done, visible: false });
     if (this.#writes.length === 1) this.#startWrite();
@@ -183,6 +196,7 @@ class SimulatedStore implements Store {
     range: StoreRange,
     done: Done<{ readonly entries: readonly StoreEntry[]; readonly more: boolean }>,
   ): void {
+    if (this.#refusesWhenClosed(done)) return;
     this.#disk.counts.ranges++;
     const view = this.#viewOf(range.snapshot);
     this.#disk.after(this, () => {
@@ -201,6 +215,7 @@ class SimulatedStore implements Store {
   }
 
   clear(from: Uint8Array, to: Uint8Array, done: Done): void {
+    if (this.#refusesWhenClosed(done)) return;
     const view = this.#map.view();
     const rest = [...view.range(binaryString(from), binaryString(to))];
     const step = (): void => {
@@ -238,9 +253,16 @@ class SimulatedStore implements Store {
     this.#writes = [];
   }
 
+  /** A handle that crashed says nothing any more; one that was closed says so. */
+  #refusesWhenClosed<T>(done: Done<T>): boolean {
+    if (!this.#dead) return false;
+    this.#disk.answerAfterClose(() => done(closedError()));
+    return true;
+  }
+
   #closeNow(done: Done): void {
     this.#closing = null;
-    this.#failed ??= new DiskError("io", PATH, "the store is closed");
+    this.#failed ??= closedError();
     this.#disk.after(this, () => {
       this.#dead = true;
       this.#disk.closed(this);
