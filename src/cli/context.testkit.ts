@@ -36,7 +36,7 @@ export function fakeProcess(
     style: createStyle(false),
     version: "9.9.9",
     startServer: () => Promise.reject(new Error("this test has no server")),
-    createLogger: (level, node) => createLogger({ level, node, write: () => undefined }),
+    createLogger: async (level, node) => createLogger({ level, node, write: () => undefined }),
     self: [process.execPath, "/does/not/exist.js"],
     onSignal(handle) {
       handlers.add(handle);

@@ -1,7 +1,7 @@
 /** What the command line touches of its process. Tests hand in their own. */
 import type { Readable } from "node:stream";
 import type { ServerLogger } from "../server/logger.ts";
-import type { ServerOptions } from "../server/options.ts";
+import type { LogLevel } from "../server/log-levels.ts";
 import type { startServer } from "../server/start-server.ts";
 import type { Style } from "./text/style.ts";
 
@@ -23,7 +23,7 @@ export interface CliContext {
   readonly style: Style;
   readonly version: string;
   readonly startServer: StartServer;
-  readonly createLogger: (level: ServerOptions["logLevel"], node: string) => ServerLogger;
+  readonly createLogger: (level: LogLevel, node: string) => Promise<ServerLogger>;
   /** How another `kvorum` process is started: the program and its first arguments. */
   readonly self: readonly [program: string, ...args: string[]];
   /** Calls back on SIGINT, SIGTERM and SIGHUP until the returned function is called. */

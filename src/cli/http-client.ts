@@ -105,7 +105,9 @@ export function whyUnreachable(error: unknown): string {
     case "ENOTFOUND":
       return "unknown host";
     case undefined:
-      return error instanceof SyntaxError ? "it is not a Kvorum node" : messageOf(error);
+      if (error instanceof SyntaxError) return "it is not a Kvorum node";
+      // fetch says only that it failed; why is one level deeper.
+      return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
     default:
       return codeOf(error)!;
   }

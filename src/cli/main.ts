@@ -2,8 +2,6 @@
 /** The entry point: the real process behind the command line. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { createLogger } from "../server/logger.ts";
-import { startServer } from "../server/start-server.ts";
 import type { CliContext, Output } from "./context.ts";
 import { runCli } from "./program.ts";
 import { createStyle, wantsColour } from "./text/style.ts";
@@ -44,8 +42,9 @@ const context: CliContext = {
   env: process.env,
   style: createStyle(wantsColour(process.stdout.isTTY, process.env)),
   version,
-  startServer,
-  createLogger: (level, node) => createLogger({ level, node }),
+  // Only a node needs these; `kvorum get` should not have to wait for them.
+  startServer: async (...args) => (await import("../server/start-server.ts")).startServer(...args),
+  createLogger: async (level, node) => (await import("../server/logger.ts")).createLogger({ level, node }),
   self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
   onSignal,
 };

@@ -1,21 +1,14 @@
 /** The command line as a whole: every command, and what becomes of errors. */
 import { Command, CommanderError } from "commander";
-import { addDev } from "./commands/dev.ts";
-import { addExec } from "./commands/exec.ts";
-import { addKeyspace } from "./commands/keyspace.ts";
-import { addNode } from "./commands/node.ts";
-import { addServe } from "./commands/serve.ts";
-import { addShell } from "./commands/shell.ts";
-import { addStatus } from "./commands/status.ts";
 import type { CliContext } from "./context.ts";
 import { CliError, EXIT, messageOf } from "./failure.ts";
-import { addHelp } from "./help.ts";
+import { addHelp, command } from "./help.ts";
 import { createStyle, wantsColour } from "./text/style.ts";
 
 /** Runs one command line (without the program's name) and says with which code the process should exit. Never throws. */
 export async function runCli(args: readonly string[], context: CliContext): Promise<number> {
-  const program = createProgram(context);
   try {
+    const program = await createProgram(args, context);
     await program.parseAsync([...args], { from: "user" });
     return EXIT.ok;
   } catch (error) {
@@ -23,7 +16,62 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   }
 }
 
-function createProgram(context: CliContext): Command {
+type Define = (target: Command, context: CliContext) => void;
+
+/** Loaded when they are called: a server's modules would make `kvorum get` slow. */
+const COMMANDS: readonly (readonly [usage: string, description: string, load: () => Promise<Define>])[] = [
+  [
+    "dev",
+    "Run a cluster on this machine: three processes on loopback, until Ctrl-C. Data stays for the next time.",
+    async () => (await import("./commands/dev.ts")).defineDev,
+  ],
+  [
+    "serve",
+    "Run one node of a cluster until SIGTERM or Ctrl-C, which end it gracefully.",
+    async () => (await import("./commands/serve.ts")).defineServe,
+  ],
+  [
+    "status",
+    "Show the nodes of a cluster, its shards, who leads them, and who lags behind.",
+    async () => (await import("./commands/status.ts")).defineStatus,
+  ],
+  [
+    "keyspace",
+    "Create, look at, change and drop keyspaces.",
+    async () => (await import("./commands/keyspace.ts")).defineKeyspace,
+  ],
+  [
+    "node",
+    "List, add and remove nodes, and move leadership between them.",
+    async () => (await import("./commands/node.ts")).defineNode,
+  ],
+  ["get <key>", "Print the value of a key.", async () => (await import("./commands/exec.ts")).defineGet],
+  [
+    "set <key> [value] [options...]",
+    "Set a key.",
+    async () => (await import("./commands/exec.ts")).defineSet,
+  ],
+  ["del <keys...>", "Delete keys.", async () => (await import("./commands/exec.ts")).defineDel],
+  [
+    "exec <command> [args...]",
+    "Send one command, any that the nodes know, and print the reply.",
+    async () => (await import("./commands/exec.ts")).defineExec,
+  ],
+  [
+    "shell",
+    "Type commands and see their replies; or pipe a file of commands into it.",
+    async () => (await import("./commands/shell.ts")).defineShell,
+  ],
+];
+
+/** The command that is meant; also behind `help`. */
+function wantedCommand(args: readonly string[]): string | undefined {
+  const words = args.filter((word) => !word.startsWith("-"));
+  return words[0] === "help" ? words[1] : words[0];
+}
+
+async function createProgram(args: readonly string[], context: CliContext): Promise<Command> {
+  const wanted = wantedCommand(args);
   const program = new Command("kvorum")
     .description("A replicated store in which every keyspace chooses its replication protocol.")
     .version(context.version, "-V, --version", "print the version")
@@ -51,13 +99,10 @@ function createProgram(context: CliContext): Command {
       "Environment: KVORUM_URL and KVORUM_ADDRESS name the nodes to ask; NO_COLOR turns colours off.",
     ].join("\n"),
   );
-  addDev(program, context);
-  addServe(program, context);
-  addStatus(program, context);
-  addKeyspace(program, context);
-  addNode(program, context);
-  addExec(program, context);
-  addShell(program, context);
+  for (const [usage, description, load] of COMMANDS) {
+    const sub = command(program, usage).description(description);
+    if (sub.name() === wanted) (await load())(sub, context);
+  }
   return program;
 }
 
@@ -89,13 +134,13 @@ function asCliError(error: unknown): CliError {
 }
 
 function fromCommander(error: CommanderError, args: readonly string[]): CliError {
-  const command = ["kvorum", ...args.filter((word) => /^[a-z][a-z-]*$/.test(word)).slice(0, 2)].join(" ");
+  const called = ["kvorum", ...args.filter((word) => /^[a-z][a-z-]*$/.test(word)).slice(0, 2)].join(" ");
   // Commander throws this when a group of commands is called without one of them.
   if (error.code === "commander.help") {
-    return new CliError(`${command} needs a subcommand`, `See \`${command} --help\`.`, EXIT.usage);
+    return new CliError(`${called} needs a subcommand`, `See \`${called} --help\`.`, EXIT.usage);
   }
   const [first, ...rest] = error.message.replace(/^error: /, "").split("\n");
   const meant = rest.join(" ").trim();
-  const advice = `${meant === "" ? "" : `${meant.replace(/^\(|\)$/g, "")} `}See \`${command} --help\`.`;
+  const advice = `${meant === "" ? "" : `${meant.replace(/^\(|\)$/g, "")} `}See \`${called} --help\`.`;
   return new CliError(first!, advice, EXIT.usage);
 }

@@ -4,7 +4,7 @@
  */
 import pino from "pino";
 import type { Logger } from "../core/world.ts";
-import type { ServerOptions } from "./options.ts";
+import type { LogLevel } from "./log-levels.ts";
 
 /** A logger that can be emptied before the process ends. */
 export interface ServerLogger extends Logger {
@@ -13,7 +13,7 @@ export interface ServerLogger extends Logger {
 }
 
 export interface LoggerOptions {
-  readonly level: ServerOptions["logLevel"];
+  readonly level: LogLevel;
   /** Stands in every line. */
   readonly node: string;
   /** Text for people instead of JSON. Default: whether standard error is a terminal. */

@@ -4,11 +4,14 @@
  *
  * Values may come as text (flags, environment) or typed (YAML); each option accepts both.
  */
-import { isIP } from "node:net";
 import { z } from "zod";
 import type { Address } from "../core/world.ts";
 import { DEFAULT_NODE_LIMITS, DEFAULT_TIMINGS } from "../node/options.ts";
+import { LOG_LEVELS } from "./log-levels.ts";
+import { isLoopback, parseAddress, parseBytes } from "./notation.ts";
 import { DEFAULT_OPTIONS as DEFAULT_RESP_OPTIONS } from "./resp/options.ts";
+
+export { formatAddress } from "./notation.ts";
 
 /** A founding member: a node's name and where its peers reach it. */
 export interface NamedAddress extends Address {
@@ -29,26 +32,6 @@ const info = z.registry<OptionInfo>();
 
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-/** `host:port`, with an IPv6 host in brackets; null when it is not that. Port 0 is refused: nobody can call it. */
-export function parseAddress(text: string): Address | null {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text.trim());
-  if (match === null) return null;
-  const host = match[1] ?? match[2]!;
-  const port = Number(match[3]);
-  if (port < 1 || port > 65_535 || (match[1] !== undefined && isIP(host) !== 6)) return null;
-  return { host, port };
-}
-
-/** The inverse of `parseAddress`. */
-export function formatAddress(address: Address): string {
-  return `${isIP(address.host) === 6 ? `[${address.host}]` : address.host}:${address.port}`;
-}
-
-/** Only this machine can reach a loopback host. A name other than localhost may resolve to anything, so it counts as foreign. */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
-}
-
 const KIB = 1_024;
 const MIB = 1_048_576;
 
@@ -57,15 +40,6 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
 function millis(value: unknown): unknown {
   const match = typeof value === "string" ? /^(\d+(?:\.\d+)?)\s*(ms|s|m)?$/.exec(value.trim()) : null;
   return match === null ? value : Number(match[1]) * UNITS[match[2] ?? "ms"]!;
-}
-
-/** `1048576`, `1MiB`, `1mb` (binary either way); null when it is no whole number of bytes above zero. */
-export function parseBytes(text: string): number | null {
-  const match = /^(\d+(?:\.\d+)?)\s*(?:(k|m|g)?i?b?)$/i.exec(text.trim());
-  if (match === null) return null;
-  const scale = { "": 1, k: 1_024, m: 1_048_576, g: 1_073_741_824 }[(match[2] ?? "").toLowerCase()]!;
-  const value = Number(match[1]) * scale;
-  return Number.isSafeInteger(value) && value > 0 ? value : null;
 }
 
 function size(value: unknown): unknown {
@@ -165,9 +139,6 @@ const toggle = (fallback: boolean, description: string) =>
     .register(info, { description, expects: "true or false" });
 
 const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/);
-
-/** The levels of the log, from the most to the least talkative. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 
 const schema = z.strictObject({
   name: z.string().regex(NAME_PATTERN).default("n1").register(info, {

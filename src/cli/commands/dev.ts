@@ -1,6 +1,6 @@
 /** `kvorum dev`: a whole cluster on this machine, each node a process of its own. */
 import { Option, type Command } from "commander";
-import { LOG_LEVELS } from "../../server/options.ts";
+import { LOG_LEVELS } from "../../server/log-levels.ts";
 import type { CliContext } from "../context.ts";
 import { DevCluster } from "../dev/cluster.ts";
 import type { DevNodeView } from "../dev/cluster.ts";
@@ -37,11 +37,8 @@ interface DevFlags {
 
 const DIR: [string, string, string] = ["--dir <path>", "where data and logs are kept", DEFAULT_DIRECTORY];
 
-export function addDev(program: Command, context: CliContext): void {
-  const dev = command(program, "dev")
-    .description(
-      "Run a cluster on this machine: three processes on loopback, until Ctrl-C. Data stays for the next time.",
-    )
+export function defineDev(dev: Command, context: CliContext): void {
+  dev
     .option(...DIR)
     .option("--nodes <count>", `how many nodes (default: ${DEFAULT_NODES}, or as many as there were)`)
     .option(

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { Failure } from "../../core/reply.ts";
 import type { CliContext } from "../context.ts";
 import { CliError } from "../failure.ts";
-import { ADDRESS_OPTION, addHelp, command } from "../help.ts";
+import { ADDRESS_OPTION, addHelp } from "../help.ts";
 import { formatReply, rawReply } from "../resp/format-reply.ts";
 import { connectFirst, respAddresses } from "../resp/resp-client.ts";
 
@@ -19,9 +19,8 @@ const RAW: [string, string] = [
 ];
 const STDIN: [string, string] = ["--stdin", "the last argument is read from standard input"];
 
-export function addExec(program: Command, context: CliContext): void {
-  const exec = command(program, "exec <command> [args...]")
-    .description("Send one command, any that the nodes know, and print the reply.")
+export function defineExec(exec: Command, context: CliContext): void {
+  exec
     .option(...ADDRESS_OPTION)
     .option(...RAW)
     .option(...STDIN)
@@ -37,36 +36,43 @@ export function addExec(program: Command, context: CliContext): void {
     ],
     "The exit code is 1 when the reply is an error.",
   );
+}
 
-  const get = command(program, "get <key>")
-    .description("Print the value of a key.")
+export function defineGet(get: Command, context: CliContext): void {
+  get
     .option(...ADDRESS_OPTION)
     .option(...RAW)
     .action((key: string, flags: ExecFlags) => run(["get", key], flags, context));
   addHelp(get, [
     ["kvorum get greeting", ""],
-    ["kvorum get picture > picture.png", "bytes as they are, and a newline"],
+    ["kvorum get picture > picture.png", "the bytes as they are, and a newline"],
   ]);
+}
 
-  const set = command(program, "set <key> [value] [options...]")
-    .description("Set a key. What follows the value are options of SET, such as NX or EX 60.")
+export function defineSet(set: Command, context: CliContext): void {
+  set
     .option(...ADDRESS_OPTION)
     .option("--stdin", "the value is read from standard input")
     .passThroughOptions()
     .action((key: string, value: string | undefined, rest: string[], flags: ExecFlags) =>
       run(["set", key, ...(value === undefined ? [] : [value]), ...rest], flags, context),
     );
-  addHelp(set, [
-    ["kvorum set greeting hello", ""],
-    ["kvorum set lock me NX EX 10", ""],
-    ["kvorum set --stdin picture < picture.png", ""],
-  ]);
+  addHelp(
+    set,
+    [
+      ["kvorum set greeting hello", ""],
+      ["kvorum set lock me NX EX 10", ""],
+      ["kvorum set --stdin picture < picture.png", ""],
+    ],
+    "What follows the value are options of SET, such as NX or EX 60.",
+  );
+}
 
-  const del = command(program, "del <keys...>")
-    .description("Delete keys, and print how many there were.")
+export function defineDel(del: Command, context: CliContext): void {
+  del
     .option(...ADDRESS_OPTION)
     .action((keys: string[], flags: ExecFlags) => run(["del", ...keys], flags, context));
-  addHelp(del, [["kvorum del greeting lock", ""]]);
+  addHelp(del, [["kvorum del greeting lock", "prints how many there were"]]);
 }
 
 async function run(words: readonly string[], flags: ExecFlags, context: CliContext): Promise<void> {

@@ -1,7 +1,7 @@
 /** `kvorum keyspace`: create, list, describe, alter, drop. */
 import type { Command } from "commander";
 import type { AdminRequest, KeyspaceInfo } from "../../node/api.ts";
-import { parseBytes } from "../../server/options.ts";
+import { parseBytes } from "../../server/notation.ts";
 import type { CliContext } from "../context.ts";
 import { clusterView } from "../cluster-status.ts";
 import { CliError, usage } from "../failure.ts";
@@ -26,8 +26,7 @@ interface CreateFlags extends LimitFlags {
   readonly shards?: string;
 }
 
-export function addKeyspace(program: Command, context: CliContext): void {
-  const keyspace = program.command("keyspace").description("Create, look at, change and drop keyspaces.");
+export function defineKeyspace(keyspace: Command, context: CliContext): void {
   addHelp(keyspace, [
     ["kvorum keyspace create carts", "keys that start with carts: live in it"],
     ["kvorum keyspace list", ""],

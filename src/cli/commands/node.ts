@@ -15,10 +15,7 @@ interface UrlFlag {
   readonly url?: string;
 }
 
-export function addNode(program: Command, context: CliContext): void {
-  const node = program
-    .command("node")
-    .description("List, add and remove nodes, and move leadership between them.");
+export function defineNode(node: Command, context: CliContext): void {
   addHelp(node, [
     ["kvorum node list", ""],
     ["kvorum node add n4", "prints what to start on the new machine"],

@@ -1,12 +1,14 @@
 /** `kvorum serve`: one node of a real cluster. */
 import { Option, type Command } from "commander";
 import { OPTION_LEAVES, type OptionLeaf, type ServerOptions } from "../../server/options.ts";
+import type { ServerLogger } from "../../server/logger.ts";
 import type { RunningServer } from "../../server/start-server.ts";
 import type { CliContext } from "../context.ts";
 import { CliError, codeOf, EXIT, messageOf } from "../failure.ts";
-import { addHelp, command } from "../help.ts";
+import { addHelp } from "../help.ts";
 import { explainOptions, showValue } from "../options/explain.ts";
-import { flagOf, loadOptions, pathOf } from "../options/load.ts";
+import { loadOptions } from "../options/load.ts";
+import { flagOf, pathOf } from "../options/names.ts";
 import { waitingLine, type WaitingLine } from "../text/waiting.ts";
 import { duration } from "../text/units.ts";
 
@@ -18,9 +20,8 @@ interface ServeFlags {
   readonly [attribute: string]: unknown;
 }
 
-export function addServe(program: Command, context: CliContext): void {
-  const serve = command(program, "serve")
-    .description("Run one node of a cluster until SIGTERM or Ctrl-C, which end it gracefully.")
+export function defineServe(serve: Command, context: CliContext): void {
+  serve
     .option("--config <file>", "YAML file with options (KVORUM_CONFIG)")
     .option("--explain-config", "print every option, its value and where that came from, and exit");
   const options = OPTION_LEAVES.map((leaf) => ({ leaf, option: flagFor(leaf) }));
@@ -67,14 +68,14 @@ type End =
   | { readonly type: "fatal"; readonly error: Error };
 
 async function run(options: ServerOptions, context: CliContext): Promise<void> {
-  const log = context.createLogger(options.logLevel, options.name);
+  const log = await context.createLogger(options.logLevel, options.name);
   const line = waitingLine(context.stdout, context.style);
   const end = createEnd();
   const release = context.onSignal((signal) => end.reach({ type: "signal", signal }));
   try {
     const start = context.startServer(options, log, context.version);
     await opened(start, line, end);
-    if (end.reached === null) await untilReady(await start, line, end, context);
+    if (end.reached === null) await untilReady(await start, log, line, end, context);
     const reason = await end.promise;
     line.clear();
     log.info(reason, "stopping");
@@ -128,6 +129,7 @@ async function opened(start: Promise<RunningServer>, line: WaitingLine, end: End
 
 async function untilReady(
   server: RunningServer,
+  log: ServerLogger,
   line: WaitingLine,
   end: EndOfServe,
   context: CliContext,
@@ -142,6 +144,7 @@ async function untilReady(
   }
   line.clear();
   if (end.reached !== null) return;
+  log.info(server.addresses, "ready");
   const { resp, http, peer } = server.addresses;
   const { style } = context;
   const name = style.bold(server.node.status().name);

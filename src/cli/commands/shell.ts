@@ -3,18 +3,17 @@ import { createInterface } from "node:readline";
 import type { Command } from "commander";
 import { Failure } from "../../core/reply.ts";
 import type { Address } from "../../core/world.ts";
-import { formatAddress } from "../../server/options.ts";
+import { formatAddress } from "../../server/notation.ts";
 import type { CliContext } from "../context.ts";
 import { CliError, messageOf } from "../failure.ts";
-import { ADDRESS_OPTION, addHelp, command } from "../help.ts";
+import { ADDRESS_OPTION, addHelp } from "../help.ts";
 import { formatReply } from "../resp/format-reply.ts";
 import { connectFirst, respAddresses, type RespConnection } from "../resp/resp-client.ts";
 import { splitLine } from "../resp/split-line.ts";
 import { plural } from "../text/units.ts";
 
-export function addShell(program: Command, context: CliContext): void {
-  const shell = command(program, "shell")
-    .description("Type commands and see their replies; or pipe a file of commands into it.")
+export function defineShell(shell: Command, context: CliContext): void {
+  shell
     .option(...ADDRESS_OPTION)
     .action((flags: { address?: string }) => runShell(respAddresses(flags.address, context.env), context));
   addHelp(

@@ -10,7 +10,7 @@ import {
 import type { CliContext } from "../context.ts";
 import { CliError, usage } from "../failure.ts";
 import { nodeUrls } from "../http-client.ts";
-import { addHelp, command, URL_OPTION } from "../help.ts";
+import { addHelp, URL_OPTION } from "../help.ts";
 import { table } from "../text/table.ts";
 import type { Style } from "../text/style.ts";
 import { bytes, duration } from "../text/units.ts";
@@ -21,9 +21,8 @@ interface StatusFlags {
   readonly watch?: string | true;
 }
 
-export function addStatus(program: Command, context: CliContext): void {
-  const status = command(program, "status")
-    .description("Show the nodes of a cluster, its shards, who leads them, and who lags behind.")
+export function defineStatus(status: Command, context: CliContext): void {
+  status
     .option(...URL_OPTION)
     .option("--json", "print JSON")
     .option("--watch [seconds]", "show it again every second, or every so many seconds, until Ctrl-C")

@@ -69,10 +69,11 @@ export class NodeProcess {
     try {
       const [program, ...first] = self;
       const child = spawn(program, [...first, ...serveArguments(node, entry, logLevel)], {
+        // The log is what the node writes to standard error; standard output is for people in front of it.
         // A group of its own: Ctrl-C is for `kvorum dev`, which then stops its nodes in order. The channel tells the
         // node when `kvorum dev` is gone.
         detached: true,
-        stdio: ["ignore", log, log, "ipc"],
+        stdio: ["ignore", "ignore", log, "ipc"],
         env: this.#environment(),
       });
       this.#follow(child);

@@ -1,7 +1,9 @@
 /** `--explain-config`: every option, its value, where that came from, and what it means. */
-import { formatAddress, type NamedAddress } from "../../server/options.ts";
+import { formatAddress } from "../../server/notation.ts";
+import type { NamedAddress } from "../../server/options.ts";
 import type { Style } from "../text/style.ts";
-import { flagOf, pathOf, variableOf, type LoadedOptions } from "./load.ts";
+import type { LoadedOptions } from "./load.ts";
+import { flagOf, pathOf, variableOf } from "./names.ts";
 
 /** Text in the order of the table; values that differ from their default stand out. */
 export function explainOptions(loaded: LoadedOptions, style: Style): string {

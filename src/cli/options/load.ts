@@ -13,6 +13,7 @@ import {
 } from "../../server/options.ts";
 import { codeOf, messageOf, usage, type CliError } from "../failure.ts";
 import { nearest } from "../text/suggest.ts";
+import { flagOf, pathOf, variableOf } from "./names.ts";
 
 export interface Sources {
   /** By option path (`limits.maxConnections`), as given on the command line. */
@@ -36,16 +37,6 @@ export interface LoadedOptions {
 
 /** Variables that the command line itself reads. */
 const OTHER_VARIABLES = ["KVORUM_CONFIG", "KVORUM_URL", "KVORUM_ADDRESS", "KVORUM_DEBUG"];
-
-export const pathOf = (leaf: OptionLeaf): string => leaf.path.join(".");
-
-const words = (leaf: OptionLeaf) => leaf.path.flatMap((name) => name.split(/(?=[A-Z])/));
-
-/** `limits.maxConnections` is `--limits-max-connections`. */
-export const flagOf = (leaf: OptionLeaf): string => `--${words(leaf).join("-").toLowerCase()}`;
-
-/** `limits.maxConnections` is `KVORUM_LIMITS_MAX_CONNECTIONS`. */
-export const variableOf = (leaf: OptionLeaf): string => `KVORUM_${words(leaf).join("_").toUpperCase()}`;
 
 interface Given {
   readonly value: unknown;

@@ -2,12 +2,14 @@
 import { connect, type Socket } from "node:net";
 import type { Reply } from "../../core/reply.ts";
 import type { Address } from "../../core/world.ts";
-import { formatAddress, parseAddress } from "../../server/options.ts";
+import { formatAddress, parseAddress } from "../../server/notation.ts";
 import { CliError, codeOf, EXIT, messageOf, usage } from "../failure.ts";
 import { whyUnreachable } from "../http-client.ts";
 import { ReplyParser } from "./reply-parser.ts";
 
 const CONNECT_TIMEOUT_MS = 3_000;
+/** A node that works answers earlier: its own request timeout is shorter. One that was paused does not. */
+const REPLY_TIMEOUT_MS = 30_000;
 
 export interface RespConnection {
   readonly address: Address;
@@ -35,11 +37,14 @@ export function respAddresses(
 }
 
 /** Connects to the first node that lets us. */
-export async function connectFirst(addresses: readonly Address[]): Promise<RespConnection> {
+export async function connectFirst(
+  addresses: readonly Address[],
+  replyTimeoutMs = REPLY_TIMEOUT_MS,
+): Promise<RespConnection> {
   const reasons: string[] = [];
   for (const address of addresses) {
     try {
-      return await connectResp(address);
+      return await connectResp(address, replyTimeoutMs);
     } catch (error) {
       reasons.push(`${formatAddress(address)} (${whyUnreachable(error)})`);
     }
@@ -51,7 +56,7 @@ export async function connectFirst(addresses: readonly Address[]): Promise<RespC
   );
 }
 
-function connectResp(address: Address): Promise<RespConnection> {
+function connectResp(address: Address, replyTimeoutMs: number): Promise<RespConnection> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address.host, port: address.port, noDelay: true });
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
@@ -60,9 +65,8 @@ function connectResp(address: Address): Promise<RespConnection> {
     socket.once("error", reject);
     socket.once("connect", () => {
       socket.off("error", reject);
-      // From here on the node's own request timeout counts.
       socket.setTimeout(0);
-      resolve(new Connection(socket, address));
+      resolve(new Connection(socket, address, replyTimeoutMs));
     });
   });
 }
@@ -77,16 +81,23 @@ class Connection implements RespConnection {
   readonly #socket: Socket;
   readonly #parser = new ReplyParser();
   readonly #waiting: Waiting[] = [];
+  readonly #replyTimeoutMs: number;
   #lost: CliError | null = null;
 
-  constructor(socket: Socket, address: Address) {
+  constructor(socket: Socket, address: Address, replyTimeoutMs: number) {
     this.#socket = socket;
+    this.#replyTimeoutMs = replyTimeoutMs;
     this.address = address;
     socket.on("data", (chunk) => this.#receive(chunk));
     socket.on("error", (error) =>
       this.#lose(codeOf(error) === undefined ? messageOf(error) : whyUnreachable(error)),
     );
     socket.on("close", () => this.#lose("connection closed"));
+    socket.on("timeout", () => {
+      if (this.#waiting.length === 0) return;
+      this.#lose(`no answer for ${this.#replyTimeoutMs / 1_000} s`);
+      socket.destroy();
+    });
   }
 
   get open(): boolean {
@@ -97,6 +108,7 @@ class Connection implements RespConnection {
     if (this.#lost !== null) return Promise.reject(this.#lost);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
+      this.#socket.setTimeout(this.#replyTimeoutMs);
       this.#socket.write(encodeCommand(args));
     });
   }

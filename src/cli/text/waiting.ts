@@ -8,6 +8,8 @@ import { width } from "./style.ts";
 import { duration } from "./units.ts";
 
 const QUIET_MS = 400;
+/** In a file: a new reason at most this often, the same one again after five seconds. */
+const CHANGE_MS = 1_000;
 const REPEAT_MS = 5_000;
 
 export interface WaitingLine {
@@ -32,7 +34,8 @@ export function waitingLine(
       const waited = now() - start;
       if (waited < QUIET_MS) return;
       if (!output.isTTY) {
-        if (printed !== null && printed.reason === reason && now() - printed.at < REPEAT_MS) return;
+        const quiet = printed === null ? 0 : printed.reason === reason ? REPEAT_MS : CHANGE_MS;
+        if (printed !== null && now() - printed.at < quiet) return;
         printed = { reason, at: now() };
         output.write(`waiting for ${reason} (${duration(waited)})\n`);
         return;

@@ -12,7 +12,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Address, Logger } from "../../core/world.ts";
 import type { AdminResult, KvorumNode, NodeStatus } from "../../node/api.ts";
-import { formatAddress } from "../options.ts";
+import { formatAddress } from "../notation.ts";
 import { parseAdminRequest } from "./admin-schema.ts";
 import { errorAnswer, refusal } from "./errors.ts";
 import { hostAllowed, originAllowed } from "./guard.ts";
