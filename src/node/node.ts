@@ -10,7 +10,7 @@ import type { ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
 import { Failure, type Reply } from "../core/reply.ts";
 import type { LogIndex } from "../core/machine.ts";
-import { type Address, DiskError, type Done, type Transport, type World } from "../core/world.ts";
+import { type Address, DiskError, type Done, type Store, type Transport, type World } from "../core/world.ts";
 import type { Operation } from "../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
@@ -172,7 +172,7 @@ export class Node implements KvorumNode {
   }
 
   #openStorage(identity: EstablishedIdentity): void {
-    this.#waitFor("the log to be recovered");
+    this.#waitFor("the state store to be recovered");
     const { clock, disk, random } = this.#world;
     const { limits } = this.#options;
     const fatal = (error: DiskError | null): void =>
@@ -188,38 +188,39 @@ export class Node implements KvorumNode {
         this.#running?.loop.schedule();
       },
     };
-    openLog(
-      disk,
-      "log",
-      logOptions,
-      (record) => recovered.visit(record),
-      (logError, log) => {
-        if (logError !== null || log === undefined) {
-          fatal(logError);
-          return;
-        }
-        this.#waitFor("the state store to be recovered");
-        disk.openStore("state", (storeError, store) => {
-          if (storeError !== null || store === undefined) {
-            fatal(storeError);
-            return;
-          }
-          const stateOptions = {
-            store,
-            clock,
-            random,
-            limits: { overlayBytes: limits.maxOverlayBytes },
-            free: (done: Done<number>) => disk.free(done),
-            onFlushed: (group: GroupId, index: LogIndex) => this.#compact(group, index),
-            onFailed: (error: DiskError) => this.#storageFailed(error),
-          };
-          StateStore.open(stateOptions, (stateError, state) => {
-            if (stateError !== null || state === undefined) fatal(stateError);
-            else this.#run(identity, log, state, recovered);
-          });
-        });
-      },
-    );
+    const openState = (store: Store, log: WriteAheadLog): void => {
+      const stateOptions = {
+        store,
+        clock,
+        random,
+        limits: { overlayBytes: limits.maxOverlayBytes },
+        free: (done: Done<number>) => disk.free(done),
+        onFlushed: (group: GroupId, index: LogIndex) => this.#compact(group, index),
+        onFailed: (error: DiskError) => this.#storageFailed(error),
+      };
+      StateStore.open(stateOptions, (error, state) => {
+        if (error !== null || state === undefined) fatal(error);
+        else this.#run(identity, log, state, recovered);
+      });
+    };
+    // The store first: it has a lock of its own, which also holds where the directory's does not reach.
+    disk.openStore("state", (storeError, store) => {
+      if (storeError !== null || store === undefined) {
+        fatal(storeError);
+        return;
+      }
+      this.#waitFor("the log to be recovered");
+      openLog(
+        disk,
+        "log",
+        logOptions,
+        (record) => recovered.visit(record),
+        (logError, log) => {
+          if (logError !== null || log === undefined) fatal(logError);
+          else openState(store, log);
+        },
+      );
+    });
   }
 
   #run(identity: EstablishedIdentity, log: WriteAheadLog, state: StateStore, recovered: RecoveredLog): void {

@@ -34,7 +34,8 @@ export class RecoveredLog {
     if (record.checkpoint) this.#groups.delete(record.group);
     if (record.bytes.length === 0) return;
     const records = this.#groups.get(record.group) ?? [];
-    records.push(raftCodec.decodeRecord(record.bytes));
+    // A copy: the bytes are a view of a whole segment, which one kept entry would hold in memory.
+    records.push(raftCodec.decodeRecord(record.bytes.slice()));
     this.#groups.set(record.group, records);
   }
 

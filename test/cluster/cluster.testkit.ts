@@ -41,8 +41,11 @@ export class TestNode {
       [
         MAIN,
         "serve",
-        ...["--name", this.name, "--data-dir", this.directory, "--log-level", "info"],
-        ...["--resp-port", String(resp), "--http-port", String(http), "--peer-port", String(peer)],
+        `--name=${this.name}`,
+        `--data-dir=${this.directory}`,
+        `--resp-port=${resp}`,
+        `--http-port=${http}`,
+        `--peer-port=${peer}`,
         ...this.#args,
       ],
       { stdio: ["ignore", "pipe", "pipe"] },

@@ -11,7 +11,8 @@ export class Writers {
   readonly errors = new Map<string, number>();
   readonly #clients: Redis[] = [];
   readonly #loops: Promise<void>[] = [];
-  #running = true;
+  /** Cleared by `stop`. */
+  private running = true;
 
   constructor(cluster: TestCluster, count: number) {
     for (let writer = 0; writer < count; writer++) {
@@ -23,7 +24,7 @@ export class Writers {
   async #write(node: TestNode, writer: number): Promise<void> {
     const client = node.client();
     this.#clients.push(client);
-    for (let n = 0; this.#running; n++) {
+    for (let n = 0; this.running; n++) {
       const key = `w${writer}:${n}`;
       try {
         await client.set(key, String(n));
@@ -38,7 +39,7 @@ export class Writers {
   }
 
   async stop(): Promise<void> {
-    this.#running = false;
+    this.running = false;
     await Promise.all(this.#loops);
     for (const client of this.#clients) client.disconnect();
   }
