@@ -117,10 +117,12 @@ function writeMessage(m: RaftMessage): void {
     case "timeout-now":
       return;
     case "read-index":
+      w.varint(m.life);
       w.varint(m.read);
       writeFlag(m.lease);
       return;
     case "read-index-response":
+      w.varint(m.life);
       w.varint(m.read);
       writeFlag(m.index !== null);
       if (m.index !== null) w.varint(m.index);
@@ -185,9 +187,11 @@ function readMessage(r: ByteReader, kind: number, term: number): RaftMessage {
     case MESSAGE_KIND["timeout-now"]:
       return { type: "timeout-now", term };
     case MESSAGE_KIND["read-index"]:
-      return { type: "read-index", term, read: r.varint(), lease: readFlag(r) };
-    case MESSAGE_KIND["read-index-response"]:
-      return { type: "read-index-response", term, read: r.varint(), index: readFlag(r) ? r.varint() : null };
+      return { type: "read-index", term, life: r.varint(), read: r.varint(), lease: readFlag(r) };
+    case MESSAGE_KIND["read-index-response"]: {
+      const [life, read] = [r.varint(), r.varint()];
+      return { type: "read-index-response", term, life, read, index: readFlag(r) ? r.varint() : null };
+    }
     case MESSAGE_KIND.snapshot: {
       const snapshot = readSnapshotId(r);
       const snapshotTerm = r.varint();
@@ -208,6 +212,7 @@ function writeRecord(record: RaftRecord): void {
     case "hard-state":
       w.varint(record.term);
       w.varint(record.vote ?? 0);
+      w.varint(record.life);
       return;
     case "entries":
       w.varint(record.start);
@@ -228,7 +233,7 @@ function readRecord(r: ByteReader, kind: number): RaftRecord {
     case RECORD_KIND["hard-state"]: {
       const term = r.varint();
       const vote = r.varint();
-      return { type: "hard-state", term, vote: vote === 0 ? null : checkedNodeId(vote) };
+      return { type: "hard-state", term, vote: vote === 0 ? null : checkedNodeId(vote), life: r.varint() };
     }
     case RECORD_KIND.entries: {
       const start = r.varint();

@@ -14,10 +14,10 @@ import { becomeFollower, electionTimeoutIsOver, forgetLeader, setLeader, waitFor
 
 export function onElectionTimer(r: Replica): void {
   if (r.role === "leader" || !electionTimeoutIsOver(r)) return;
-  if (!isVoter(r.configuration, r.id)) {
+  if (!r.promotable) {
     forgetLeader(r);
-  } else if (!r.promotable) {
-    // The state is being replaced: not now.
+  } else if (r.installing) {
+    // Not now.
     r.electionPhase = "off";
     waitForElection(r);
   } else if (r.options.preVote) {
@@ -116,6 +116,7 @@ export function onVoteResponse(r: Replica, from: NodeId, m: MessageOf<"vote-resp
 
 /** The leader wants us to take over (thesis, 3.10). */
 export function onTimeoutNow(r: Replica, from: NodeId, m: MessageOf<"timeout-now">): void {
-  if (m.term !== r.term || r.role !== "follower" || r.leader !== from || !r.promotable) return;
+  if (m.term !== r.term || r.role !== "follower" || r.leader !== from) return;
+  if (!r.promotable || r.installing) return;
   campaign(r, true);
 }

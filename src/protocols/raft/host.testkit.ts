@@ -8,7 +8,14 @@ import type { Committed, LogIndex, Millis, SnapshotChunk, SnapshotId } from "../
 import { raftCodec } from "./codec.ts";
 import { describeConfiguration } from "./configuration.ts";
 import type { Configuration } from "./configuration.ts";
-import type { RaftEffect, RaftInput, RaftOutcome, RaftRecord, RaftTimer, RaftVocabulary } from "./messages.ts";
+import type {
+  RaftEffect,
+  RaftInput,
+  RaftOutcome,
+  RaftRecord,
+  RaftTimer,
+  RaftVocabulary,
+} from "./messages.ts";
 import type { RaftOptions } from "./options.ts";
 import { Raft } from "./raft.ts";
 import { recover } from "./recovery.ts";
@@ -54,16 +61,14 @@ export class TestHost {
   readonly #disk: Uint8Array[] = [];
   #unsynced: { readonly id: WriteId; readonly records: readonly Uint8Array[] }[] = [];
   #held: { readonly after: WriteId; readonly effect: RaftEffect }[] = [];
-  readonly #snapshots = new Map<NodeId, { readonly snapshot: SnapshotId; readonly lines: readonly string[] }>();
+  readonly #snapshots = new Map<
+    NodeId,
+    { readonly snapshot: SnapshotId; readonly lines: readonly string[] }
+  >();
   #staged: { readonly snapshot: SnapshotId; lines: string[] } | null = null;
   #snapshotCount = 0;
 
-  constructor(
-    options: RaftOptions,
-    founding: readonly RaftRecord[],
-    events: HostEvents,
-    linesPerChunk = 4,
-  ) {
+  constructor(options: RaftOptions, founding: readonly RaftRecord[], events: HostEvents, linesPerChunk = 4) {
     this.id = options.id;
     this.options = options;
     this.linesPerChunk = linesPerChunk;
@@ -85,7 +90,8 @@ export class TestHost {
   }
 
   start(now: Millis): void {
-    this.raft = new Raft(this.options, recover(this.durableRecords()));
+    const recovered = { ...recover(this.durableRecords()), applied: this.durableStateLength };
+    this.raft = new Raft(this.options, recovered);
     this.step(now, { type: "start" });
   }
 
@@ -231,7 +237,8 @@ export class TestHost {
     staged.lines.push(...text(chunk.data).split("\n"));
     const installed = chunk.next === null;
     if (installed) {
-      if (staged.lines.length !== snapshot.index) throw new InvariantError(`snapshot with ${staged.lines.length} lines`);
+      if (staged.lines.length !== snapshot.index)
+        throw new InvariantError(`snapshot with ${staged.lines.length} lines`);
       if (this.state.length > snapshot.index) throw new InvariantError("the state goes back");
       this.state = staged.lines;
       this.durableStateLength = staged.lines.length;

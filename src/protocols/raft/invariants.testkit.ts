@@ -15,6 +15,8 @@ import { majority } from "./quorum.ts";
 interface Line {
   readonly term: number;
   readonly line: string;
+  /** The term of the leader that committed it. */
+  readonly committedIn: number;
 }
 
 /** A log as the records tell it. */
@@ -85,7 +87,10 @@ export class Invariants {
   readonly #entries = new Map<string, { readonly line: string; readonly before: number | undefined }>();
   readonly #seen = new Map<NodeId, Seen>();
   /** Leases that were promised: until when on whose clock. */
-  readonly #leases = new Map<NodeId, { readonly host: TestHost; readonly until: Millis }>();
+  readonly #leases = new Map<
+    NodeId,
+    { readonly host: TestHost; readonly term: number; readonly until: Millis }
+  >();
   readonly #clock: (host: TestHost) => Millis;
 
   constructor(clock: (host: TestHost) => Millis) {
@@ -119,7 +124,7 @@ export class Invariants {
 
   promised(host: TestHost, until: Millis): void {
     const before = this.#leases.get(host.id)?.until ?? 0;
-    this.#leases.set(host.id, { host, until: Math.max(before, until) });
+    this.#leases.set(host.id, { host, term: host.raft!.term, until: Math.max(before, until) });
   }
 
   stepped(host: TestHost, _input: RaftInput, effects: readonly RaftEffect[]): void {
@@ -132,7 +137,8 @@ export class Invariants {
       for (const record of effect.records) {
         if (record.type === "entries") {
           // Leader append-only: a leader never overwrites or deletes (5.3).
-          if (ledBefore && record.start !== lastBefore + 1) fail(`leader ${host.id} rewrites ${record.start}`);
+          if (ledBefore && record.start !== lastBefore + 1)
+            fail(`leader ${host.id} rewrites ${record.start}`);
           if (ledBefore) this.#checkConfigurationStep(seen.memory, record.entries);
         }
         seen.memory.apply(record);
@@ -143,7 +149,8 @@ export class Invariants {
     seen.role = raft.role;
     seen.term = raft.term;
     if (raft.commitIndex < seen.commit) fail(`commit index of ${host.id} goes back`);
-    for (let index = seen.commit + 1; index <= raft.commitIndex; index++) this.#noteCommitted(host, seen, index);
+    for (let index = seen.commit + 1; index <= raft.commitIndex; index++)
+      this.#noteCommitted(host, seen, index);
     seen.commit = raft.commitIndex;
   }
 
@@ -151,13 +158,16 @@ export class Invariants {
   #elected(host: TestHost, seen: Seen): void {
     const { term } = host.raft!;
     const other = this.#leaders.get(term);
-    if (other !== undefined && other !== host.id) fail(`election safety: ${other} and ${host.id} lead term ${term}`);
+    if (other !== undefined && other !== host.id)
+      fail(`election safety: ${other} and ${host.id} lead term ${term}`);
     this.#leaders.set(term, host.id);
     this.committed.forEach((line, at) => {
+      // A delayed vote can still elect a leader of a term that has been overtaken; it will never commit anything.
+      if (line.committedIn >= term) return;
       if (!seen.memory.has(at + 1, line.term)) fail(`leader completeness: leader ${host.id} lacks ${at + 1}`);
     });
     for (const [id, lease] of this.#leases) {
-      if (id === host.id || !lease.host.alive) continue;
+      if (id === host.id || !lease.host.alive || lease.term > term) continue;
       const left = lease.until - this.#clock(lease.host);
       if (left > 0) fail(`lease: ${host.id} is elected while ${id} holds a lease for ${left} ms more`);
     }
@@ -201,10 +211,12 @@ export class Invariants {
     if (known === undefined) {
       if (index !== this.committed.length + 1) fail(`commit of ${index} after ${this.committed.length}`);
       if (entry === undefined) fail(`${host.id} commits ${index}, which nobody has`);
-      this.committed.push({ term: entry.term, line: lineOf(index, entry) });
+      this.committed.push({ term: entry.term, line: lineOf(index, entry), committedIn: host.raft!.term });
       this.#checkQuorumIsDurable(seen.memory, index, entry.term);
     } else if (term !== undefined && term !== known.term) {
-      fail(`state machine safety: ${host.id} commits ${index} of term ${term}, decided was term ${known.term}`);
+      fail(
+        `state machine safety: ${host.id} commits ${index} of term ${term}, decided was term ${known.term}`,
+      );
     }
   }
 
@@ -213,7 +225,8 @@ export class Invariants {
     for (const half of [voters, outgoing]) {
       if (half.length === 0) continue;
       const count = half.filter((id) => this.#seen.get(id)?.disk.has(index, term)).length;
-      if (count < majority(half.length)) fail(`${index} is committed and durable on ${count} of ${half.length} voters`);
+      if (count < majority(half.length))
+        fail(`${index} is committed and durable on ${count} of ${half.length} voters`);
     }
   }
 
@@ -221,8 +234,10 @@ export class Invariants {
     const known = this.committed[entry.index - 1];
     const line = entryLine(entry);
     if (known === undefined) fail(`${host.id} applies ${entry.index}, which is not committed`);
-    if (known.line !== line) fail(`state machine safety: ${host.id} applies ${line} at ${entry.index}, not ${known.line}`);
-    if (!this.#of(host).disk.has(entry.index, known.term)) fail(`${host.id} applies ${entry.index} before it is durable`);
+    if (known.line !== line)
+      fail(`state machine safety: ${host.id} applies ${line} at ${entry.index}, not ${known.line}`);
+    if (!this.#of(host).disk.has(entry.index, known.term))
+      fail(`${host.id} applies ${entry.index} before it is durable`);
   }
 
   #of(host: TestHost): Seen {
@@ -231,7 +246,8 @@ export class Invariants {
 }
 
 function lineOf(index: LogIndex, entry: Entry): string {
-  if (entry.kind === "command") return entryLine({ kind: "command", index, command: entry.command, request: null });
+  if (entry.kind === "command")
+    return entryLine({ kind: "command", index, command: entry.command, request: null });
   if (entry.kind === "noop") return entryLine({ kind: "noop", index });
   return entryLine({ kind: "configuration", index, configuration: entry.configuration, request: null });
 }

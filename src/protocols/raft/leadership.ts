@@ -1,12 +1,13 @@
 /** What only a leader keeps, for the one term that it leads. */
 import type { NodeId, RequestId } from "../../core/ids.ts";
 import type { LogIndex, Millis } from "../../core/machine.ts";
+import type { ReadId } from "./messages.ts";
 import type { Progress } from "./progress.ts";
 
-/** Reads that share one confirmation of leadership (6.4). `remote`: the number of a follower's question. */
+/** Reads that share one confirmation of leadership (6.4). `remote`: the questions of followers. */
 export interface ReadBatch {
   local: RequestId[];
-  remote: Map<NodeId, number>;
+  remote: Map<NodeId, ReadId>;
 }
 
 /** A hand-over of leadership in progress (3.10). */

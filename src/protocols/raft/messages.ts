@@ -105,20 +105,27 @@ interface TimeoutNow {
   readonly term: number;
 }
 
-/** A follower asks from which index it may serve linearizable reads (6.4). `read` is the follower's own number. */
-interface ReadIndex {
+/**
+ * Names a follower's question. An answer to a question of an earlier life of the process must not pass for one to a later
+ * question, so lives are counted durably.
+ */
+export interface ReadId {
+  readonly life: number;
+  readonly read: number;
+}
+
+/** A follower asks from which index it may serve linearizable reads (6.4). */
+interface ReadIndex extends ReadId {
   readonly type: "read-index";
   readonly term: number;
-  readonly read: number;
   /** The leader may answer by its lease. */
   readonly lease: boolean;
 }
 
 /** `index` null: the asked replica cannot tell (it does not lead). */
-interface ReadIndexResponse {
+interface ReadIndexResponse extends ReadId {
   readonly type: "read-index-response";
   readonly term: number;
-  readonly read: number;
   readonly index: LogIndex | null;
 }
 
@@ -161,7 +168,13 @@ export type MessageOf<T extends RaftMessage["type"]> = Extract<RaftMessage, { re
 
 /** What is durable (5.1 and 5.3 of the paper). Replayed in order, records rebuild a replica: see `recover`. */
 export type RaftRecord =
-  | { readonly type: "hard-state"; readonly term: number; readonly vote: NodeId | null }
+  /** `life`: counts the lives of the process in which it has asked a leader for a read index. */
+  | {
+      readonly type: "hard-state";
+      readonly term: number;
+      readonly vote: NodeId | null;
+      readonly life: number;
+    }
   /** Replaces everything from `start` on: truncation and append in one record. */
   | { readonly type: "entries"; readonly start: LogIndex; readonly entries: readonly Entry[] }
   /**

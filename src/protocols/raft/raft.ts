@@ -13,7 +13,6 @@ import { invariant, unreachable } from "../../core/assert.ts";
 import type { NodeId } from "../../core/ids.ts";
 import type { LogIndex, Machine, Millis, PlainData } from "../../core/machine.ts";
 import type { Configuration } from "./configuration.ts";
-import { isVoter } from "./configuration.ts";
 import {
   campaign,
   onElectionTimer,
@@ -138,7 +137,7 @@ export class Raft implements Machine<RaftVocabulary> {
     const r = this.#replica;
     const { log } = r;
     const records: RaftRecord[] = [
-      { type: "hard-state", term: r.term, vote: r.vote },
+      { type: "hard-state", term: r.term, vote: r.vote, life: r.life },
       {
         type: "log-start",
         index: log.startIndex,
@@ -158,8 +157,8 @@ function start(r: Replica): void {
   r.started = true;
   // Just before it stopped, this replica may have answered a leader, whose lease rests on that answer.
   if (r.term > 0) r.stickyUntil = r.now + r.options.electionTimeoutMin;
-  if (!isVoter(r.configuration, r.id)) return;
-  if (r.term === 0 && r.configuration.voters.length === 1 && r.configuration.outgoing.length === 0) {
+  if (!r.promotable) return;
+  if (r.term === 0 && r.configuration.voters.length === 1 && r.log.lastIndex === 0) {
     // A new group of one: nobody to wait for.
     campaign(r, false);
     return;

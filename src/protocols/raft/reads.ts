@@ -7,9 +7,9 @@
  * A follower asks its leader for the index and serves the read itself.
  */
 import type { NodeId, RequestId } from "../../core/ids.ts";
-import type { Millis } from "../../core/machine.ts";
+import type { LogIndex, Millis } from "../../core/machine.ts";
 import type { Leadership, ReadBatch } from "./leadership.ts";
-import type { MessageOf } from "./messages.ts";
+import type { MessageOf, ReadId } from "./messages.ts";
 import { broadcastHeartbeat } from "./replication.ts";
 import type { Replica } from "./replica.ts";
 
@@ -64,7 +64,7 @@ export function finishConfirmation(r: Replica, lead: Leadership): void {
   lead.confirming = null;
   if (batch.local.length > 0) r.emit({ type: "read-ready", ids: batch.local, index: batch.index });
   for (const [peer, read] of batch.remote) {
-    r.send(peer, { type: "read-index-response", term: r.term, read, index: batch.index });
+    answer(r, peer, read, batch.index);
   }
   startConfirmation(r, lead);
 }
@@ -85,6 +85,7 @@ function askLeader(r: Replica): void {
   if (forwarded.asked !== null || forwarded.waiting.length === 0 || r.leader === null) return;
   const waiting = forwarded.waiting;
   forwarded.waiting = [];
+  if (forwarded.lastRead === 0) r.beginLife();
   forwarded.asked = {
     read: ++forwarded.lastRead,
     lease: waiting.every((read) => read.lease),
@@ -98,7 +99,8 @@ function sendQuestion(r: Replica): void {
   const { asked } = r.forwarded;
   if (asked === null || r.leader === null) return;
   asked.sentAt = r.now;
-  r.send(r.leader, { type: "read-index", term: r.term, read: asked.read, lease: asked.lease });
+  const { life, term } = r;
+  r.sendAfterHardState(r.leader, { type: "read-index", term, life, read: asked.read, lease: asked.lease });
 }
 
 /** The leader is there: if it has not answered for a while, question or answer were lost. */
@@ -123,7 +125,7 @@ export function onReadIndexResponse(
 ): void {
   const { forwarded } = r;
   const { asked } = forwarded;
-  if (asked === null || asked.read !== message.read || r.leader !== from) return;
+  if (asked === null || message.life !== r.life || asked.read !== message.read || r.leader !== from) return;
   if (message.index === null) {
     failForwardedReads(r);
     return;
@@ -138,19 +140,24 @@ export function onReadIndexResponse(
 
 // ---- a follower's question at the leader
 
+function answer(r: Replica, to: NodeId, { life, read }: ReadId, index: LogIndex | null): void {
+  r.send(to, { type: "read-index-response", term: r.term, life, read, index });
+}
+
 export function onReadIndex(r: Replica, from: NodeId, message: MessageOf<"read-index">): void {
   const { lead } = r;
   if (lead === null || !lead.progress.has(from)) {
-    r.send(from, { type: "read-index-response", term: r.term, read: message.read, index: null });
+    answer(r, from, message, null);
     return;
   }
   const validUntil = message.lease ? leaseEnd(r, lead) : null;
   if (validUntil !== null) {
-    r.send(from, { type: "read-index-response", term: r.term, read: message.read, index: r.commitIndex });
+    answer(r, from, message, r.commitIndex);
     return;
   }
   // A repeated question whose round is under way will be answered by that round.
-  if (lead.confirming?.remote.get(from) === message.read) return;
-  lead.waiting.remote.set(from, message.read);
+  const asked = lead.confirming?.remote.get(from);
+  if (asked?.life === message.life && asked.read === message.read) return;
+  lead.waiting.remote.set(from, { life: message.life, read: message.read });
   startConfirmation(r, lead);
 }

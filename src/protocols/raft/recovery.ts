@@ -7,11 +7,16 @@ import type { Configuration } from "./configuration.ts";
 import type { Entry, RaftRecord } from "./messages.ts";
 
 export interface RaftRecovered {
-  readonly hardState: { readonly term: number; readonly vote: NodeId | null };
+  readonly hardState: { readonly term: number; readonly vote: NodeId | null; readonly life: number };
   /** The last index that is no longer in the log, its term, and the configuration in force there. */
   readonly start: { readonly index: LogIndex; readonly term: number; readonly configuration: Configuration };
   /** The log after `start`. */
   readonly entries: readonly Entry[];
+  /**
+   * The host's state includes everything up to here; 0 if it cannot tell. It may be ahead of the log: a crash between a
+   * snapshot's installation and the record of it. With it the replica never asks the host to go back.
+   */
+  readonly applied?: LogIndex;
 }
 
 /**
@@ -28,7 +33,7 @@ export function bootstrap(configuration: Configuration): readonly RaftRecord[] {
  * as a checkpoint follows. Throws `InvariantError` when they leave a gap.
  */
 export function recover(records: readonly RaftRecord[]): RaftRecovered {
-  let hardState: RaftRecovered["hardState"] = { term: 0, vote: null };
+  let hardState: RaftRecovered["hardState"] = { term: 0, vote: null, life: 0 };
   let start: RaftRecovered["start"] = { index: 0, term: 0, configuration: NO_CONFIGURATION };
   let entries: Entry[] = [];
   let gap: string | null = null;
@@ -36,7 +41,7 @@ export function recover(records: readonly RaftRecord[]): RaftRecovered {
     switch (record.type) {
       case "hard-state":
         invariant(record.term >= hardState.term, `term goes back from ${hardState.term} to ${record.term}`);
-        hardState = { term: record.term, vote: record.vote };
+        hardState = { term: record.term, vote: record.vote, life: record.life };
         break;
       case "entries": {
         const keep = record.start - start.index - 1;

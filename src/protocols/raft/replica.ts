@@ -67,6 +67,7 @@ export class Replica {
   // Durable.
   term: number;
   vote: NodeId | null;
+  life: number;
   readonly log: Log;
   readonly configurations: ConfigurationHistory;
 
@@ -75,6 +76,8 @@ export class Replica {
   leader: NodeId | null = null;
   commitIndex: LogIndex;
   appliedIndex: LogIndex;
+  /** What the host's state had when this process started. All of it is committed; it need not be in our log. */
+  readonly stateIndex: LogIndex;
   /** Entries up to here are durable here. Only these are applied: the state never gets ahead of the log. */
   durableIndex: LogIndex;
   /** As a follower: up to here our log equals the leader's of this term. */
@@ -117,6 +120,7 @@ export class Replica {
     this.id = options.id;
     this.term = hardState.term;
     this.vote = hardState.vote;
+    this.life = hardState.life;
     this.log = new Log(start.index, start.term, entries);
     this.configurations = new ConfigurationHistory(start.index, start.configuration);
     entries.forEach((entry, at) => {
@@ -126,6 +130,7 @@ export class Replica {
     });
     this.commitIndex = start.index;
     this.appliedIndex = start.index;
+    this.stateIndex = recovered.applied ?? 0;
     this.durableIndex = this.log.lastIndex;
     invariant(this.log.lastTerm <= this.term, `log of term ${this.log.lastTerm}, hard state of ${this.term}`);
   }
@@ -134,9 +139,19 @@ export class Replica {
     return this.configurations.latest;
   }
 
-  /** May become leader. */
+  /**
+   * May become leader: a voter, also one that an uncommitted configuration removes. It may be the only one that has this
+   * configuration, and without it nobody could be elected (thesis, 4.2.2). It counts its own vote only where it is a voter.
+   */
   get promotable(): boolean {
-    return isVoter(this.configuration, this.id) && this.incoming?.installing !== true;
+    if (isVoter(this.configuration, this.id)) return true;
+    const { configurations, commitIndex } = this;
+    return configurations.latestIndex > commitIndex && isVoter(configurations.at(commitIndex), this.id);
+  }
+
+  /** The state is being replaced by a snapshot. */
+  get installing(): boolean {
+    return this.incoming?.installing === true;
   }
 
   /** Leads, and has committed an entry of its own term: knows everything that is committed. */
@@ -200,6 +215,12 @@ export class Replica {
     return writeId(this.#currentWrite());
   }
 
+  /** Durably different from all earlier lives of this process, before anything is sent by `sendAfterHardState`. */
+  beginLife(): void {
+    this.life++;
+    this.#hardStateChanged = true;
+  }
+
   /** Ends a step. */
   takeEffects(): readonly RaftEffect[] {
     this.#announceLeader();
@@ -210,7 +231,7 @@ export class Replica {
     this.#records = [];
     if (this.#hardStateChanged) {
       // First, because entries of a term are never durable without that term.
-      records.unshift({ type: "hard-state", term: this.term, vote: this.vote });
+      records.unshift({ type: "hard-state", term: this.term, vote: this.vote, life: this.life });
       this.#hardStateWrite = this.#nextWrite;
       this.#hardStateChanged = false;
     }
@@ -322,7 +343,7 @@ export class Replica {
   /** Hands what is committed and durable here to the host. */
   applyCommitted(): void {
     const upTo = Math.min(this.commitIndex, this.durableIndex);
-    if (upTo <= this.appliedIndex || this.incoming?.installing === true) return;
+    if (upTo <= this.appliedIndex || this.installing) return;
     const entries: Committed<RaftVocabulary>[] = [];
     while (this.appliedIndex < upTo) {
       const index = ++this.appliedIndex;

@@ -133,7 +133,10 @@ export function acknowledge(r: Replica, peer: NodeId, progress: Progress, match:
   progress.next = Math.max(progress.next, progress.match + 1);
   progress.inflight.acknowledge(progress.match);
   if (progress.state === "probe") progress.becomeReplicate();
-  if (progress.state === "snapshot" && progress.match >= r.log.startIndex) {
+  if (progress.state === "snapshot") {
+    // The snapshot is there, or no longer needed. If the log was compacted beyond it meanwhile, the next one follows.
+    const snapshotIndex = progress.transfer?.source?.snapshot.index ?? Number.POSITIVE_INFINITY;
+    if (progress.match < Math.min(r.log.startIndex, snapshotIndex)) return;
     abandonSnapshot(r, peer, progress);
     progress.becomeReplicate();
   }

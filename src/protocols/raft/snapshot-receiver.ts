@@ -3,7 +3,8 @@
  * the next is asked for. The last piece replaces the state; while the host does that, nothing is applied.
  */
 import type { NodeId } from "../../core/ids.ts";
-import type { SnapshotId } from "../../core/machine.ts";
+import type { LogIndex, SnapshotId } from "../../core/machine.ts";
+import type { Configuration } from "./configuration.ts";
 import type { MessageOf } from "./messages.ts";
 import type { Replica } from "./replica.ts";
 import { followLeader } from "./roles.ts";
@@ -20,6 +21,11 @@ export function onInstallSnapshot(r: Replica, from: NodeId, m: MessageOf<"snapsh
   }
   const { incoming } = r;
   if (incoming?.installing === true) return;
+  if (m.snapshot.index <= r.stateIndex) {
+    // The host's state has it already; only our log does not know.
+    takeOver(r, m.snapshot.index, m.snapshotTerm, m.configuration);
+    return;
+  }
   if (incoming === null || !sameSnapshot(incoming.snapshot, m.snapshot)) {
     if (m.chunk === null || m.chunk.cursor.length > 0) {
       expect(r, from, m.snapshot, START);
@@ -70,11 +76,16 @@ export function onSnapshotStored(
     if (leader !== null) expect(r, leader, snapshot, next);
     return;
   }
+  takeOver(r, snapshot.index, incoming.term, incoming.configuration);
+}
+
+/** The state is that of the snapshot, or later: the log starts there. */
+function takeOver(r: Replica, index: LogIndex, term: number, configuration: Configuration): void {
   r.incoming = null;
-  r.installSnapshot(snapshot.index, incoming.term, incoming.configuration);
-  r.matchedIndex = Math.max(r.matchedIndex, snapshot.index);
+  r.installSnapshot(index, term, configuration);
+  r.matchedIndex = Math.max(r.matchedIndex, index);
   r.applyCommitted();
-  if (leader !== null) {
-    r.sendAfterLog(leader, { type: "append-accepted", term: r.term, round: 0, match: r.matchedIndex });
+  if (r.leader !== null) {
+    r.sendAfterLog(r.leader, { type: "append-accepted", term: r.term, round: 0, match: r.matchedIndex });
   }
 }

@@ -53,9 +53,11 @@ export function onSnapshotChunk(
   const transfer = progress.transfer;
   if (transfer === null || transfer.phase !== "loading" || !sameBytes(chunk.cursor, transfer.cursor)) return;
   if (transfer.source === null) {
-    const term = snapshot.index <= r.appliedIndex ? r.log.termAt(snapshot.index) : undefined;
+    // After a restart the host's state may be ahead of what we know to be committed. It is committed for all that, so
+    // it is in a leader's log (5.4). To wait until we know would be for ever, if the commit needs this very peer.
+    const term = r.log.termAt(snapshot.index);
     if (term === undefined) {
-      // Older than our log's start or, after a restart, newer than what we know to be committed: ask again later.
+      // Older than our log's start: ask for another one later.
       transfer.phase = "idle";
       r.emit({ type: "snapshot-release", peer });
       return;

@@ -1,7 +1,6 @@
 /** What can be seen of a replica from outside, and what must always be true of it. */
 import { invariant } from "../../core/assert.ts";
 import type { PlainData } from "../../core/machine.ts";
-import { isVoter } from "./configuration.ts";
 import type { Configuration } from "./configuration.ts";
 import type { Replica } from "./replica.ts";
 
@@ -74,10 +73,7 @@ export function checkReplica(r: Replica): void {
     "R2: a leader knows itself, and only a leader does",
   );
   invariant(r.role !== "candidate" || r.vote === r.id, "R3: a candidate has voted for itself");
-  invariant(
-    r.role === "follower" || r.role === "leader" || isVoter(r.configuration, r.id),
-    "R4: a candidate is a voter",
-  );
+  invariant(r.role === "follower" || r.role === "leader" || r.promotable, "R4: a candidate is a voter");
   if (lead === null) return;
   invariant(r.vote === r.id, "R5: a leader has voted for itself");
   invariant(log.termAt(lead.termStart) === r.term || r.ready, "R6: a leader's first entry is of its term");
