@@ -9,16 +9,20 @@ export class CodecError extends Error {
 }
 
 const EMPTY = new Uint8Array(0);
+const EMPTY_VIEW = new DataView(EMPTY.buffer);
+const SMALLEST = 256;
+/** A writer that is used again starts with what it needed last, up to this. */
+const LARGEST_KEPT = 1 << 16;
 
 /** A byte buffer that grows by doubling. `finish` hands out a copy-free view and resets the writer. */
 export class ByteWriter {
-  #bytes: Uint8Array;
-  #view: DataView;
+  #bytes: Uint8Array = EMPTY;
+  #view: DataView = EMPTY_VIEW;
   #length = 0;
+  #nextCapacity: number;
 
-  constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+  constructor(capacity = SMALLEST) {
+    this.#nextCapacity = capacity;
   }
 
   get length(): number {
@@ -72,11 +76,12 @@ export class ByteWriter {
     for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
   }
 
-  /** What was written so far. The writer starts over with a buffer of its own, so the view stays valid. */
+  /** What was written so far. The writer starts over, with a buffer of its own once something is written. */
   finish(): Uint8Array {
     const out = this.#bytes.subarray(0, this.#length);
-    this.#bytes = new Uint8Array(Math.max(256, Math.min(this.#length, 1 << 16)));
-    this.#view = new DataView(this.#bytes.buffer);
+    this.#nextCapacity = Math.max(SMALLEST, Math.min(this.#length, LARGEST_KEPT));
+    this.#bytes = EMPTY;
+    this.#view = EMPTY_VIEW;
     this.#length = 0;
     return out;
   }
@@ -84,8 +89,8 @@ export class ByteWriter {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#length));
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2, this.#nextCapacity));
+    if (this.#length > 0) grown.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
   }

@@ -82,7 +82,7 @@ export class Replica {
   #persistedUpTo = 0 as WriteId;
 
   #nextRequest = 1;
-  #batch: BatchBuilder | null = null;
+  readonly #batch = new BatchBuilder();
   #batched: Request[] = [];
   #readBatch: Request[] = [];
   #readBatchAgain: Request[] = [];
@@ -178,10 +178,7 @@ export class Replica {
 
   /** A write, to be ordered with everything else of this turn. Only at the leader. */
   propose(request: Request): void {
-    if (this.#batch === null) {
-      this.#batch = new BatchBuilder();
-      this.#host.schedule(this);
-    }
+    if (this.#batched.length === 0) this.#host.schedule(this);
     this.#batch.add(request.operation);
     this.#batched.push(request);
     if (this.#batch.byteLength >= MAX_BATCH_BYTES) this.#proposeBatch();
@@ -220,7 +217,7 @@ export class Replica {
   /** The end of a turn: what it collected goes to the machine, as one proposal and one read. */
   flushTurn(): void {
     if (this.#failure !== null || this.#closed) return;
-    if (this.#batch !== null) this.#proposeBatch();
+    if (this.#batched.length > 0) this.#proposeBatch();
     if (this.#readBatch.length > 0) {
       const reads = this.#readBatch;
       this.#readBatch = [];
@@ -368,14 +365,12 @@ export class Replica {
   }
 
   #proposeBatch(): void {
-    const batch = this.#batch!;
     const requests = this.#batched;
-    this.#batch = null;
     this.#batched = [];
     for (const request of requests) request.exposed = true;
     const id = this.#newRequest();
     this.#proposals.set(id, { requests });
-    const command = batch.finish({
+    const command = this.#batch.finish({
       time: this.#host.proposalTime(),
       seed: Math.floor(this.#host.random.next() * 2 ** 32),
       maxValueBytes: this.#host.maxValueBytes(this.group),
@@ -433,7 +428,6 @@ export class Replica {
     // A proposal that is already in the log may still be committed by others: that is not definite, whatever stops us.
     for (const request of requests) request.fail(request.exposed ? "unknown" : error);
     for (const done of this.#admins.values()) done({ ok: false, error });
-    this.#batch = null;
     this.#batched = [];
     this.#readBatch = [];
     this.#readBatchAgain = [];
