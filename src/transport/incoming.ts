@@ -92,7 +92,7 @@ export class IncomingConnection implements ConnectionOwner {
     if (this.#frames.length === 0) return;
     const frames = this.#frames;
     this.#frames = [];
-    if (!this.#closed) this.#host.incomingFrames(this.peer!, frames);
+    this.#host.incomingFrames(this.peer!, frames);
   }
 
   onLost(reason: string, malformed: boolean): void {
@@ -135,10 +135,8 @@ export class IncomingConnection implements ConnectionOwner {
       this.#connection.destroy();
       this.#close();
     });
-    let answered = false;
     this.#host.incomingCall(call.request, (response) => {
-      if (answered || this.#closed) return;
-      answered = true;
+      if (this.#closed) return; // answered already, or too late
       if (response.length > options.maxCallBytes) {
         this.#drop(
           `the answer to its call has ${response.length} bytes, over the limit of ${options.maxCallBytes}`,

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { nodeId } from "../core/ids.ts";
-import { NETWORK_FAULTS, partitions } from "./network-faults.ts";
+import { Scheduler } from "../sim/scheduler.ts";
+import { NETWORK_FAULTS, NO_NETWORK_FAULTS, partitions } from "./network-faults.ts";
+import { SimulatedConnection, type EndOwner, type Wire } from "./simulated-connection.ts";
 import { SimulatedWorld, type SimulatedEndpoint } from "./simulated.testkit.ts";
 import { bytes, CLUSTER, identifyAll, N1, N2, N3 } from "./transport.testkit.ts";
 
@@ -194,6 +196,47 @@ describe("a host", () => {
     expect(b.seen.frames).toEqual([]);
   });
 
+  it("that crashes hears nothing more, whatever becomes of its clock", () => {
+    const { world, a, b } = three();
+    a.transport.send(N2, bytes("under way"));
+    a.transport.flush();
+    b.transport.call(a.address, bytes("?"), 50, () => b.seen.events.push("call ended"));
+    world.network.crashHost("b");
+    world.run(10_000);
+    expect(b.seen.frames).toEqual([]);
+    expect(b.seen.events).toHaveLength(2);
+  });
+
+  it("that is back is connected at once, however long its peer would wait before the next attempt", () => {
+    const { world, a, b } = three({ options: { backoffMin: 20_000, backoffMax: 30_000 } });
+    world.network.crashHost("b");
+    world.run(100);
+    expect(a.transport.isUp(N2)).toBe(false);
+    const again = world.start(b.address);
+    again.transport.identify({ cluster: CLUSTER, node: N2 }, new Map([[N1, a.address]]));
+    world.run(100);
+    expect(a.transport.isUp(N2)).toBe(true);
+  });
+
+  it("that is too far away is never up, and is when it comes nearer", () => {
+    const { world, a, b } = three();
+    world.network.setFaults({ silenceMin: 60_000, silenceMax: 60_000 });
+    for (const [from, to] of [
+      ["a", "b"],
+      ["b", "a"],
+    ] as const) {
+      world.network.setDelay(from, to, { min: 1500, max: 1500 });
+    }
+    world.network.resetConnections("a", "b");
+    world.run(30_000);
+    expect(a.seen.events.slice(2)).toEqual(["down 2"]);
+    expect(b.seen.events.slice(2)).toEqual(["down 1"]);
+    world.network.setDelay("a", "b", null);
+    world.network.setDelay("b", "a", null);
+    world.run(10_000);
+    expect(a.transport.isUp(N2) && b.transport.isUp(N1)).toBe(true);
+  });
+
   it("that loses its power is missed only after silence, and known as restarted when it is back before that", () => {
     const { world, a, b } = three();
     b.clock.kill();
@@ -294,6 +337,47 @@ describe("connections that are reset", () => {
     a.seen.events
       .filter((event) => event.endsWith("2"))
       .forEach((event, i) => expect(event).toBe(i % 2 === 0 ? "up 2" : "down 2"));
+  });
+});
+
+describe("the network's own memory", () => {
+  it("keeps no connection that is over", () => {
+    const { world, a } = three();
+    expect(world.network.connections).toBe(6);
+    for (let i = 0; i < 50; i++) {
+      world.network.resetConnections("a", "b");
+      world.run(2000);
+    }
+    world.network.crashHost("c");
+    world.run(10_000);
+    // Two of the living, and one attempt of each of them to reach the dead one.
+    expect(world.network.connections).toBeLessThanOrEqual(4);
+    expect(a.transport.isUp(N2)).toBe(true);
+  });
+
+  it("forgets an attempt to connect that was given up before it arrived", () => {
+    const scheduler = new Scheduler();
+    let blocked = true;
+    const wire: Wire = {
+      time: scheduler,
+      faults: NO_NETWORK_FAULTS,
+      isBlocked: () => blocked,
+      latency: () => 1,
+    };
+    const owner = (host: string): EndOwner => ({
+      process: { host, gate: { paused: false, deliver: (task) => task() }, alive: true },
+      connectionLost: () => undefined,
+    });
+    const connection = new SimulatedConnection(wire, owner("a"), "b");
+    let arrived = false;
+    connection.forward.put(0, () => (arrived = true));
+    connection.close("dialler");
+    blocked = false;
+    connection.release();
+    scheduler.run(10);
+    expect(arrived).toBe(false);
+    expect(connection.accept(owner("b"), 1000)).toBe(false);
+    expect(connection.isOver).toBe(true);
   });
 });
 

@@ -178,6 +178,11 @@ export class SimulatedNetwork implements SimulatedWire {
     }
   }
 
+  /** Connections that are not over, half-closed ones included; those that ended are forgotten within a heartbeat. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   // SimulatedWire
 
   isBlocked(from: string, to: string): boolean {

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { crc32 } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
 import { nodeId } from "../core/ids.ts";
-import { encodeHello, encodeWelcome, type Hello } from "./handshake.ts";
+import { encodeCall, encodeHello, encodeWelcome, type Hello } from "./handshake.ts";
 import type { TcpOptions } from "./options.ts";
 import { encodeFirstPacket, encodePacket, KIND } from "./packet.ts";
 import { plainTcp } from "./sockets.ts";
@@ -263,6 +263,24 @@ describe("the address of a peer", () => {
     // One line for each side and direction, however often it is tried.
     await world.pass(300);
     expect(world.log.lines.filter((line) => line.message.includes("trying on"))).toHaveLength(2);
+  });
+});
+
+describe("nodes that start one after the other", () => {
+  it("write no warnings about it", async () => {
+    world = new TcpWorld({ ...FAST, backoffMax: 1000 });
+    const one = await world.listen();
+    const address = await world.deadAddress();
+    const peers = new Map([
+      [N1, one.address],
+      [N2, address],
+    ]);
+    one.transport.identify({ cluster: CLUSTER, node: N1 }, peers);
+    await world.pass(200);
+    const two = await world.listen(address);
+    two.transport.identify({ cluster: CLUSTER, node: N2 }, peers);
+    await world.until(() => one.transport.isUp(N2) && two.transport.isUp(N1));
+    expect(world.log.lines.filter(({ level }) => level !== "info")).toEqual([]);
   });
 });
 
@@ -545,6 +563,27 @@ describe("calls", () => {
     await world.pass(60);
     server.seen.answer = (_request, answer) => answer(bytes("yes"));
     expect(await ask()).toBe("yes");
+  });
+});
+
+describe("a caller", () => {
+  it("that does not hang up is hung up on when its own patience is over", async () => {
+    const node = await lonely();
+    const caller = await world.stranger(node.address);
+    const call = encodeCall({ versions: { min: 1, max: 1 }, timeout: 60, request: bytes("?") });
+    caller.socket.write(encodeFirstPacket(KIND.call, call));
+    await world.until(() => caller.closed);
+    expect(caller.received).toHaveLength(0);
+  });
+
+  it("that asks a second time on one connection is hung up on", async () => {
+    const node = await lonely();
+    const caller = await world.stranger(node.address);
+    const call = encodeCall({ versions: { min: 1, max: 1 }, timeout: 5000, request: bytes("?") });
+    caller.socket.write(encodeFirstPacket(KIND.call, call));
+    caller.socket.write(encodePacket(KIND.call, call));
+    await world.until(() => caller.closed);
+    expect(world.log.has("kind 6 has no place here")).toBe(true);
   });
 });
 

@@ -312,6 +312,16 @@ export function transportAcceptance(name: string, open: () => Promise<TransportF
       expect(one.seen.events).toEqual(["up 2"]);
     });
 
+    it("takes no frame of a node that is no longer listed, though it was under way", async () => {
+      const [one, two] = (await connected()) as [Endpoint, Endpoint];
+      one.transport.send(N2, bytes("too late"));
+      one.transport.flush();
+      two.transport.setPeers(new Map([[N2, two.address]]));
+      await world.until(() => !one.transport.isUp(N2));
+      await world.pass(30);
+      expect(two.seen.frames).toEqual([]);
+    });
+
     it("follows a peer to another address", async () => {
       const [one, two] = (await connected()) as [Endpoint, Endpoint];
       await world.kill(two);
