@@ -26,6 +26,7 @@ export function fakeProcess(
     write: (text) => void (captured[name] += Buffer.from(text).toString("latin1")),
     isTTY,
     columns: 120,
+    rows: 8,
   });
   const handlers = new Set<(signal: NodeJS.Signals) => void>();
   const context: CliContext = {

@@ -10,6 +10,7 @@ export interface Output {
   write(text: string | Uint8Array): void;
   readonly isTTY: boolean;
   readonly columns: number;
+  readonly rows: number;
 }
 
 export type StartServer = typeof startServer;

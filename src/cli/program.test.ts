@@ -227,6 +227,18 @@ describe("kvorum status", () => {
   });
 });
 
+it("kvorum status --watch redraws in place on a terminal, and never more than fits", async () => {
+  const { url } = await cluster();
+  const terminal = fakeProcess({ isTTY: true });
+  const done = terminal.run("status", "--url", url, "--watch", "0.1");
+  await terminal.printed(/more: make the window taller[^]*more: make the window taller/);
+  terminal.signal("SIGINT");
+  await done;
+  const pages = terminal.out().split("\u001b[H").slice(1);
+  expect(pages.length).toBeGreaterThan(1);
+  expect(pages.every((page) => page.split("\n").length - 1 === 7 && page.endsWith("\u001b[J"))).toBe(true);
+});
+
 describe("kvorum keyspace", () => {
   it("creates, with the defaults for what is not said", async () => {
     const { url, nodes } = await cluster();

@@ -65,6 +65,12 @@ export function defineDev(dev: Command, context: CliContext): void {
     ],
     "Ctrl-C stops all nodes gracefully; a second one, a second later, kills them.",
   );
+  // The directory may be named on either side: kvorum dev --dir X kill 2, kvorum dev kill 2 --dir X.
+  const sameDirectory: [string, string] = [
+    "--dir <path>",
+    `of the running cluster (default: ${DEFAULT_DIRECTORY})`,
+  ];
+  const directoryOf = (flags: Partial<DevFlags>) => flags.dir ?? dev.opts<DevFlags>().dir;
   const verbs: [Verb, string, string][] = [
     ["kill", "<nodes...>", "Kill nodes with SIGKILL: 2, n2 or all."],
     [
@@ -83,23 +89,23 @@ export function defineDev(dev: Command, context: CliContext): void {
   for (const [verb, args, description] of verbs) {
     const sub = command(dev, `${verb} ${args}`)
       .description(description)
-      .option(...DIR)
-      .action((nodes: string[], flags: DevFlags) => {
+      .option(...sameDirectory)
+      .action((nodes: string[], flags: Partial<DevFlags>) => {
         const request: ControlRequest =
           verb === "stop" && nodes.length === 0 ? { verb: "shutdown", nodes } : { verb, nodes };
-        return tell(flags.dir, request, context);
+        return tell(directoryOf(flags), request, context);
       });
     addHelp(sub, [[`kvorum dev ${verb} 2`, ""]]);
   }
   const add = command(dev, "add")
     .description("Start one node more, which joins the cluster.")
-    .option(...DIR)
-    .action((flags: DevFlags) => tell(flags.dir, { verb: "add", nodes: [] }, context));
+    .option(...sameDirectory)
+    .action((flags: Partial<DevFlags>) => tell(directoryOf(flags), { verb: "add", nodes: [] }, context));
   addHelp(add, [["kvorum dev add", ""]]);
   const status = command(dev, "status")
     .description("Show the processes of the cluster.")
-    .option(...DIR)
-    .action((flags: DevFlags) => showStatus(flags.dir, context));
+    .option(...sameDirectory)
+    .action((flags: Partial<DevFlags>) => showStatus(directoryOf(flags), context));
   addHelp(status, [["kvorum dev status", ""]]);
 }
 

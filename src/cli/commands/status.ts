@@ -13,7 +13,7 @@ import { nodeUrls } from "../http-client.ts";
 import { addHelp, URL_OPTION } from "../help.ts";
 import { table } from "../text/table.ts";
 import type { Style } from "../text/style.ts";
-import { bytes, duration } from "../text/units.ts";
+import { bytes, duration, plural } from "../text/units.ts";
 
 interface StatusFlags {
   readonly url?: string;
@@ -66,15 +66,26 @@ async function watch(urls: readonly string[], flags: StatusFlags, context: CliCo
           throw error;
         },
       );
-      // Redrawn in place: clearing first would flicker.
       const redraw = context.stdout.isTTY && flags.json !== true;
-      context.stdout.write(redraw ? `\u001b[H${text.replaceAll("\n", "\u001b[K\n")}\u001b[J` : text);
+      context.stdout.write(redraw ? inPlace(text, context.stdout.rows) : text);
       const wait = new Promise<"again">((resolve) => setTimeout(resolve, seconds * 1_000, "again"));
       if ((await Promise.race([stopped, wait])) === "stopped") return;
     }
   } finally {
     release();
   }
+}
+
+/** Redrawn over the page before, without clearing first, which would flicker. What does not fit is left out, and said. */
+function inPlace(text: string, rows: number): string {
+  const lines = text.trimEnd().split("\n");
+  const room = Math.max(rows - 1, 2);
+  const hidden = lines.length - room;
+  const shown =
+    hidden <= 0
+      ? lines
+      : [...lines.slice(0, room - 1), `… ${plural(hidden + 1, "line")} more: make the window taller`];
+  return `\u001b[H${shown.map((line) => `${line}\u001b[K\n`).join("")}\u001b[J`;
 }
 
 /** The whole page, as a terminal shows it. */
@@ -84,9 +95,11 @@ export function statusText(view: ClusterView, style: Style): string {
   const paint =
     ready === view.nodes.length ? style.green : ready * 2 > view.nodes.length ? style.yellow : style.red;
   const head = `cluster ${style.bold(view.cluster?.slice(0, 8) ?? "(none yet)")}  ${paint(count)}  ${style.dim(`kvorum ${view.version}`)}`;
+  const leaderless = view.shards.filter((shard) => shard.leader === null).length;
+  const trouble = leaderless === 0 ? "" : `  ${style.red(`${plural(leaderless, "group")} without a leader`)}`;
   const remarks = view.nodes.flatMap((node) => remark(node, style));
   return [
-    `${head}\n`,
+    `${head}${trouble}\n`,
     nodeTable(view, style),
     ...(remarks.length === 0 ? [] : [remarks.map((line) => `${line}\n`).join("")]),
     ...(view.shards.length === 0 ? [] : [shardTable(view.shards, style)]),

@@ -20,7 +20,7 @@ export type DevEvent =
   | { readonly type: "stopped" | "killed" | "paused" | "resumed" | "removed"; readonly node: DevNode }
   /** Every shard has a living leader again. */
   | { readonly type: "led"; readonly afterMs: number; readonly view: ClusterView }
-  | { readonly type: "leaderless"; readonly shards: number; readonly afterMs: number };
+  | { readonly type: "leaderless"; readonly groups: number; readonly afterMs: number };
 
 export interface DevClusterSettings {
   readonly directory: string;
@@ -57,6 +57,8 @@ export class DevCluster {
   #closing = false;
   /** Newest first wins: an older watch for leaders ends when a newer one begins. */
   #leaderWatch = 0;
+  /** It was said that groups have no leader; so it will be said when they have. */
+  #leaderless = false;
   #membershipTimer: NodeJS.Timeout | null = null;
 
   constructor(settings: DevClusterSettings) {
@@ -201,6 +203,7 @@ export class DevCluster {
       process.resume();
       this.#emit({ type: "resumed", node: process.node });
     }
+    if (this.#leaderless) this.#watchLeaders();
     return `${list(paused)} running again`;
   }
 
@@ -319,6 +322,7 @@ export class DevCluster {
       const { status } = await this.#ask(node);
       if (status?.ready === true) {
         this.#emit({ type: "ready", node, afterMs: performance.now() - before });
+        if (this.#leaderless) this.#watchLeaders();
         return;
       }
       reason = status?.waiting?.reason ?? reason;
@@ -347,14 +351,17 @@ export class DevCluster {
             running.map((process) => process.node.name),
           );
           if (open === 0 && view.shards.length > 0) {
+            this.#leaderless = false;
             this.#emit({ type: "led", afterMs: performance.now() - before, view });
             return;
           }
         }
         await sleep(POLL_MS / 2);
       }
-      if (mine === this.#leaderWatch)
-        this.#emit({ type: "leaderless", shards: open, afterMs: LEADER_PATIENCE_MS });
+      if (mine === this.#leaderWatch) {
+        this.#leaderless = true;
+        this.#emit({ type: "leaderless", groups: open, afterMs: LEADER_PATIENCE_MS });
+      }
     };
     void watch();
   }

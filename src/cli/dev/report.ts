@@ -120,7 +120,7 @@ export function eventText(event: DevEvent, style: Style): string {
       return `all shards have a leader ${style.dim(`(within ${duration(event.afterMs)}: ${leaders.join(", ")})`)}\n`;
     }
     case "leaderless":
-      return `${style.red(`${plural(event.shards, "shard")} without a leader`)} for ${duration(event.afterMs)}: a majority of nodes has to run\n`;
+      return `${style.red(`${plural(event.groups, "group")} without a leader`)} for ${duration(event.afterMs)}: a majority of the nodes has to run\n`;
   }
 }
 

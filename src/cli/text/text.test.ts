@@ -86,7 +86,7 @@ describe("the waiting line", () => {
     const printed: string[] = [];
     let time = 0;
     const line = waitingLine(
-      { write: (text) => printed.push(String(text)), isTTY, columns: 60 },
+      { write: (text) => printed.push(String(text)), isTTY, columns: 60, rows: 24 },
       plain,
       () => time,
     );
