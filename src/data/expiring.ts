@@ -7,7 +7,7 @@ import type { CommandName } from "./command-ids.ts";
 import type { Args, CommandSpec } from "./contract.ts";
 import { firstKey, readCommand, writeCommand } from "./define.ts";
 import { expireMoment, EXPIRY_UNITS, type ExpiryUnit } from "./expiry-time.ts";
-import { quoted } from "./failures.ts";
+import { quotedAtEnd } from "./failures.ts";
 import { expireAt, withExpiry } from "./header.ts";
 import { findKey, findKeyToWrite, removeKey, storeKey } from "./keys.ts";
 import type { ShardContext } from "./shard-state.ts";
@@ -22,7 +22,7 @@ function parseConditions(args: Args): ReadonlySet<Condition> | Failure {
   for (const arg of args.slice(2)) {
     const name = optionName(arg);
     if (name !== "nx" && name !== "xx" && name !== "gt" && name !== "lt") {
-      return new Failure(`ERR Unsupported option ${quoted(binaryString(arg))}`);
+      return new Failure(`ERR Unsupported option ${quotedAtEnd(binaryString(arg))}`);
     }
     conditions.add(name);
   }

@@ -30,6 +30,15 @@ export function outsideRange(min: string, max: string): Failure {
 
 /** A client's own word inside an error text, as Redis prints it: up to the first NUL, without line breaks. */
 export function quoted(word: string): string {
+  return untilNul(word).replace(/[\r\n]/g, " ");
+}
+
+/** The same where the word ends the error: Redis trims line breaks there. */
+export function quotedAtEnd(word: string): string {
+  return quoted(untilNul(word).replace(/[\r\n]+$/, ""));
+}
+
+function untilNul(word: string): string {
   const end = word.indexOf("\0");
-  return (end < 0 ? word : word.slice(0, end)).replace(/[\r\n]/g, " ");
+  return end < 0 ? word : word.slice(0, end);
 }

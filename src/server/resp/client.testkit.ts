@@ -37,11 +37,14 @@ export function readWire(
       return { value: null, next };
     case "#":
       return { value: line === "t", next };
-    case "$": {
+    case "$":
+    case "=": {
       const length = Number(line);
       if (length < 0) return { value: null, next };
       if (bytes.length < next + length + 2) return undefined;
-      return { value: bytes.toString("latin1", next, next + length), next: next + length + 2 };
+      // A verbatim string names its format first: "txt:".
+      const start = type === "=" ? next + 4 : next;
+      return { value: bytes.toString("latin1", start, next + length), next: next + length + 2 };
     }
     case "*":
     case "~":

@@ -131,14 +131,16 @@ class DataOperation extends Running {
   readonly #spec: CommandSpec;
   #args: Args;
   readonly #pairs: boolean;
+  readonly #container: boolean;
   readonly #options: CallOptions;
 
-  constructor(connection: Connection, { spec, pairs }: DataCommand, args: Args, bytes: number) {
+  constructor(connection: Connection, { spec, pairs, container }: DataCommand, args: Args, bytes: number) {
     super(connection, bytes);
     this.access = spec.access;
     this.#spec = spec;
     this.#args = args;
     this.#pairs = pairs;
+    this.#container = container;
     this.#options = CALL_OPTIONS[connection.consistency];
   }
 
@@ -149,10 +151,14 @@ class DataOperation extends Running {
 
   protected execute(): void {
     const call = { spec: this.#spec, args: this.#args };
-    this.connection.server.node.execute(call, this.#options, (reply) => {
+    const { node } = this.connection.server;
+    const done = (reply: Reply): void => {
       this.#args = NO_ARGS;
       this.connection.answer(this, this.#pairs && this.version === 2 ? flattened(reply) : reply);
-    });
+    };
+    const anywhere = this.#container && call.spec.keys(call.args).length === 0 ? node.shards()[0] : undefined;
+    if (anywhere === undefined) node.execute(call, this.#options, done);
+    else node.executeOn(anywhere.group, call, this.#options, done);
   }
 }
 
@@ -569,8 +575,13 @@ export class Connection implements Session {
           return true;
         }
         return this.#enqueue(transaction, command, args, bytes);
-      case "data":
-        return this.#enqueue(transaction, command, args, bytes);
+      case "data": {
+        // A subcommand that does not exist, or is called wrongly, is refused like a command.
+        const refusal = command.container ? (command.spec.validate?.(args) ?? null) : null;
+        if (refusal === null) return this.#enqueue(transaction, command, args, bytes);
+        this.#refuse(refusal);
+        return true;
+      }
     }
   }
 

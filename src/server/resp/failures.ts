@@ -1,4 +1,5 @@
 /** Errors of the door in Redis' own words. */
+import { binaryString } from "../../core/bytes.ts";
 import { Failure } from "../../core/reply.ts";
 
 /** How much of a client's own words an error repeats. */
@@ -14,17 +15,23 @@ export const wrongArity = (name: string): Failure =>
 export const SYNTAX_ERROR = new Failure("ERR syntax error");
 export const NOT_AN_INTEGER = new Failure("ERR value is not an integer or out of range");
 
+/** As C prints it: up to the first NUL, and no more than `limit` bytes. */
+export function printable(bytes: Uint8Array, limit: number): string {
+  const end = bytes.indexOf(0);
+  return binaryString(bytes.subarray(0, end < 0 ? limit : Math.min(end, limit)));
+}
+
 export function unknownCommand(name: Uint8Array, args: readonly Uint8Array[]): Failure {
   let echoed = "";
   for (const arg of args) {
     if (echoed.length >= ECHOED_BYTES) break;
-    echoed += `'${textOf(arg.subarray(0, ECHOED_BYTES - echoed.length))}' `;
+    echoed += `'${printable(arg, ECHOED_BYTES - echoed.length)}' `;
   }
-  const shown = textOf(name.subarray(0, ECHOED_BYTES));
+  const shown = printable(name, ECHOED_BYTES);
   return new Failure(`ERR unknown command '${shown}', with args beginning with: ${echoed}`);
 }
 
 export const unknownSubcommand = (container: string, subcommand: Uint8Array): Failure =>
   new Failure(
-    `ERR unknown subcommand '${textOf(subcommand.subarray(0, ECHOED_BYTES))}'. Try ${container.toUpperCase()} HELP.`,
+    `ERR unknown subcommand '${printable(subcommand, ECHOED_BYTES)}'. Try ${container.toUpperCase()} HELP.`,
   );

@@ -57,8 +57,18 @@ function commandTable(): { readonly commands: CommandTable; readonly probe: Data
   return table;
 }
 
+const CONTAINERS: ReadonlySet<string> = new Set(["object"]);
+
 function dataCommand(spec: CommandSpec): DataCommand {
-  return { kind: "data", name: spec.name, arity: spec.arity, spec, pairs: repliesWithPairs.has(spec) };
+  const { name, arity } = spec;
+  return {
+    kind: "data",
+    name,
+    arity,
+    spec,
+    pairs: repliesWithPairs.has(spec),
+    container: CONTAINERS.has(name),
+  };
 }
 
 class RespDoor implements RespServer, ConnectionHost {

@@ -107,6 +107,8 @@ export interface DataCommand {
   readonly spec: CommandSpec;
   /** May answer an array of pairs, which RESP2 shows as one flat array. */
   readonly pairs: boolean;
+  /** Its first argument names what to do (OBJECT); without a key then any shard can answer. */
+  readonly container: boolean;
 }
 
 export type Command = SessionCommand | DataCommand;

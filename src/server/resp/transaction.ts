@@ -18,6 +18,11 @@ export class Watches {
   bytes = 0;
 }
 
+const NO_KEY = new Failure("ERR a command without a key cannot be part of a transaction");
+
+/** Not so when the arguments are too malformed to tell a key: what to answer is known without the node then. */
+const namesKey = (command: DataCommand, args: Args): boolean => command.spec.keys(args).length > 0;
+
 interface Queued {
   readonly command: DataCommand | ImmediateCommand;
   readonly args: Args;
@@ -74,8 +79,9 @@ export class Transaction {
       return;
     }
     const calls: CommandCall[] = [];
-    for (const { command, args } of this.#queued)
-      if (command.kind === "data") calls.push({ spec: command.spec, args });
+    for (const { command, args } of this.#queued) {
+      if (command.kind === "data" && namesKey(command, args)) calls.push({ spec: command.spec, args });
+    }
     const watched = watches.keys[0];
     if (calls.length === 0 && watched !== undefined) calls.push({ spec: probe.spec, args: [watched.key] });
     if (calls.length === 0) {
@@ -96,6 +102,7 @@ export class Transaction {
     let next = 0;
     return this.#queued.map(({ command, args }) => {
       if (command.kind !== "data") return command.run(session, args);
+      if (!namesKey(command, args)) return command.spec.validate?.(args) ?? NO_KEY;
       const reply = replies[next++]!;
       return command.pairs && version === 2 ? flattened(reply) : reply;
     });

@@ -1,7 +1,7 @@
 /** Small helpers to read arguments and to make replies. */
 import { Failure, Status, type Reply } from "../../core/reply.ts";
 import type { Args } from "../../data/contract.ts";
-import { textOf, unknownSubcommand, wrongArity } from "./failures.ts";
+import { printable, textOf, unknownSubcommand, wrongArity } from "./failures.ts";
 import type { ImmediateCommand, Session } from "./session.ts";
 
 /** A bulk string. */
@@ -70,4 +70,4 @@ function help(name: string, subcommands: ReadonlyMap<string, Subcommand>): Reply
 
 /** An option that was not understood, in Redis' words. */
 export const unrecognized = (what: string, arg: Uint8Array): Failure =>
-  new Failure(`ERR ${what} '${textOf(arg)}'`);
+  new Failure(`ERR ${what} '${printable(arg, arg.length)}'`);

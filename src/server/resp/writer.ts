@@ -37,6 +37,11 @@ const COMMA = 44;
 const PERCENT = 37;
 const TILDE = 126;
 
+function isBinary(text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0xff) return false;
+  return true;
+}
+
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
 const OK_BYTES = bytesOf("+OK\r\n");
@@ -179,9 +184,13 @@ export class ReplyWriter {
     this.#at = at;
   }
 
-  /** A line of text. CR and LF would end it early and forge a second reply: they become spaces. */
+  /**
+   * A line of text. CR and LF would end it early and forge a second reply: they become spaces. What a client said is
+   * repeated in it as a binary string; other text is UTF-8.
+   */
   #line(type: "+" | "-", text: string): void {
-    this.#constant(Buffer.from(`${type}${text.replace(/[\r\n]/g, " ")}\r\n`, "utf8"));
+    const line = `${type}${text.replace(/[\r\n]/g, " ")}\r\n`;
+    this.#constant(Buffer.from(line, isBinary(line) ? "latin1" : "utf8"));
   }
 
   #constant(bytes: Uint8Array): void {

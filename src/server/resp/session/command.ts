@@ -40,7 +40,7 @@ export const COMMAND = container(
       run: ({ server: { commands } }, args) => list(commands, args),
     },
     getkeys: {
-      arity: -3,
+      arity: -4,
       help: ["GETKEYS <full-command>", "Return the keys of a full command."],
       run: ({ server: { commands } }, args) => getKeys(commands, args),
     },

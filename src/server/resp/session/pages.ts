@@ -11,8 +11,8 @@ export interface PageQuery {
   readonly from: Uint8Array;
   /** Records to look at, not to find. */
   readonly count: number;
-  /** A glob pattern; empty matches everything. */
-  readonly match: Uint8Array;
+  /** A glob pattern; null matches everything. */
+  readonly match: Uint8Array | null;
   /** Empty for every type. */
   readonly type: Uint8Array;
 }
@@ -23,6 +23,19 @@ export interface Page {
   readonly elements: readonly Reply[];
 }
 
+const EVERYTHING = new Uint8Array(0);
+
+/** The pattern as a shard takes it: there the empty one stands for everything. */
+export const patternOf = (match: Uint8Array | null): Uint8Array => match ?? EVERYTHING;
+
+/** Redis' empty pattern matches the empty name only. `stride` is 2 for field, value, field, value, … */
+export function onlyMatching(page: Page, match: Uint8Array | null, stride: 1 | 2): Page {
+  if (match === null || match.length > 0) return page;
+  const { elements } = page;
+  const kept = elements.filter((_, i) => (elements[i - (i % stride)] as Uint8Array).length === 0);
+  return { next: page.next, elements: kept };
+}
+
 export function readPage(
   node: KvorumNode,
   group: GroupId,
@@ -30,9 +43,11 @@ export function readPage(
   options: CallOptions,
   done: (page: Page | Failure) => void,
 ): void {
-  onShard(node, group, ".scan", [from, bulk(String(count)), match, type], options, (reply) =>
-    done(pageOf(reply)),
-  );
+  const args = [from, bulk(String(count)), patternOf(match), type];
+  onShard(node, group, ".scan", args, options, (reply) => {
+    const page = pageOf(reply);
+    done(page instanceof Failure ? page : onlyMatching(page, match, 1));
+  });
 }
 
 /** The reply of `.scan`, `.hscan` and `.sscan`. */

@@ -8,14 +8,14 @@ import type { Args } from "../../../data/contract.ts";
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from "../failures.ts";
 import type { OrderedCommand, Session } from "../session.ts";
 import { bulk, integer, word } from "../values.ts";
-import { pageOf, readPage, type Page } from "./pages.ts";
+import { onlyMatching, pageOf, patternOf, readPage, type Page } from "./pages.ts";
 import { internalCommand, NO_SHARDS } from "./shards.ts";
 
 type Done = (reply: Reply) => void;
 
 interface ScanOptions {
   readonly count: number;
-  readonly match: Uint8Array;
+  readonly match: Uint8Array | null;
   readonly type: Uint8Array;
 }
 
@@ -118,18 +118,16 @@ function elementScan(name: "hscan" | "sscan", group: string, summary: string): O
       }
       const call = {
         spec: internalCommand(`.${name}`),
-        args: [key, position.from, bulk(String(options.count)), options.match],
+        args: [key, position.from, bulk(String(options.count)), patternOf(options.match)],
       };
       node.execute(call, { consistency: session.consistency }, (reply) => {
         const page = pageOf(reply);
-        if (page instanceof Failure) done(page);
-        else
-          done(
-            stepReply(
-              page.next === null ? 0 : cursors.save({ scope, shard: 0, from: page.next }, cursor),
-              page,
-            ),
-          );
+        if (page instanceof Failure) {
+          done(page);
+          return;
+        }
+        const next = page.next === null ? 0 : cursors.save({ scope, shard: 0, from: page.next }, cursor);
+        done(stepReply(next, onlyMatching(page, options.match, name === "hscan" ? 2 : 1)));
       });
     },
   };
@@ -151,8 +149,8 @@ function parseCursor(arg: Uint8Array): number | undefined {
 
 function parseOptions(args: Args, types: boolean): ScanOptions | Failure {
   let count = DEFAULT_COUNT;
-  let match = NOTHING as Uint8Array;
-  let type = NOTHING as Uint8Array;
+  let match: Uint8Array | null = null;
+  let type: Uint8Array = NOTHING;
   for (let at = 0; at < args.length; at += 2) {
     const value = args[at + 1];
     if (value === undefined) return SYNTAX_ERROR;

@@ -1,0 +1,86 @@
+/** Debian's redis-server as the other side of a comparison: started on a free loopback port, without persistence. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { TestClient } from "../../src/server/resp/client.testkit.ts";
+
+const PROGRAM = "/usr/bin/redis-server";
+
+/** Says loudly what is not compared when there is no Redis on this machine. */
+export function redisIsInstalled(): boolean {
+  if (existsSync(PROGRAM)) return true;
+  console.warn(
+    `\n!!! ${PROGRAM} is missing: replies are NOT compared with Redis.\n` +
+      "!!! Install it: apt-get install --no-install-recommends redis-server\n",
+  );
+  return false;
+}
+
+export interface RunningRedis {
+  readonly address: string;
+  connect(): Promise<TestClient>;
+  close(): Promise<void>;
+}
+
+export async function startRedis(): Promise<RunningRedis> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), "kvorum-redis-"));
+  const args = [
+    "--port",
+    String(port),
+    "--bind",
+    "127.0.0.1",
+    "--save",
+    "",
+    "--appendonly",
+    "no",
+    "--dir",
+    folder,
+  ];
+  const child = spawn(PROGRAM, args, { stdio: "ignore" });
+  const address = `127.0.0.1:${port}`;
+  await answering(address, child);
+  return {
+    address,
+    connect: () => TestClient.connect(address),
+    close: () =>
+      new Promise((resolve) => {
+        child.once("exit", () => {
+          rmSync(folder, { recursive: true, force: true });
+          resolve();
+        });
+        child.kill();
+      }),
+  };
+}
+
+async function answering(address: string, child: ChildProcess): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (child.exitCode !== null) throw new Error(`redis-server ended at once with code ${child.exitCode}`);
+    try {
+      const client = await TestClient.connect(address);
+      await client.call("PING");
+      await client.close();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  throw new Error("redis-server does not answer");
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => {
+        if (typeof address === "object" && address !== null) resolve(address.port);
+        else reject(new Error("no free port"));
+      });
+    });
+  });
+}
