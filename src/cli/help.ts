@@ -23,6 +23,6 @@ export function addHelp(
   notes = "",
 ): void {
   const widest = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, meaning]) => `  ${line.padEnd(widest)}  ${meaning}`);
+  const lines = examples.map(([line, meaning]) => `  ${line.padEnd(widest)}  ${meaning}`.trimEnd());
   target.addHelpText("after", `\nExamples:\n${lines.join("\n")}${notes === "" ? "" : `\n\n${notes}`}`);
 }

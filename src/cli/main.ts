@@ -52,4 +52,6 @@ const context: CliContext = {
   onSignal,
 };
 
-process.exitCode = await runCli(process.argv.slice(2), context);
+const exitCode = await runCli(process.argv.slice(2), context);
+// A command that succeeds may have set a code of its own (`kvorum check` tells its verdict so).
+if (exitCode !== 0) process.exitCode = exitCode;

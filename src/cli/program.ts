@@ -1,5 +1,5 @@
 /** The command line as a whole: every command, and what becomes of errors. */
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, type Argument } from "commander";
 import type { CliContext } from "./context.ts";
 import { CliError, EXIT, messageOf } from "./failure.ts";
 import { addHelp, command } from "./help.ts";
@@ -64,6 +64,20 @@ const COMMANDS: readonly (readonly [usage: string, description: string, load: ()
   ],
 ];
 
+/** Commands that come complete, with their own exit codes. */
+const COMPLETE: readonly (readonly [name: string, description: string, load: () => Promise<Command>])[] = [
+  [
+    "check",
+    "Check a recorded history of operations against a model.",
+    async () => (await import("./check.ts")).checkCommand(),
+  ],
+];
+
+function argumentTerm(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
 /** The command that is meant; also behind `help`. */
 function wantedCommand(args: readonly string[]): string | undefined {
   const words = args.filter((word) => !word.startsWith("-"));
@@ -84,7 +98,11 @@ async function createProgram(args: readonly string[], context: CliContext): Prom
       writeErr: () => undefined,
       getOutHelpWidth: () => Math.min(context.stdout.columns, 120),
     })
-    .configureHelp({ styleTitle: (title) => context.style.bold(title) });
+    .configureHelp({
+      styleTitle: (title) => context.style.bold(title),
+      subcommandTerm: (sub) => [sub.name(), ...sub.registeredArguments.map(argumentTerm)].join(" "),
+      minWidthToWrap: 30,
+    });
   addHelp(
     program,
     [
@@ -102,6 +120,10 @@ async function createProgram(args: readonly string[], context: CliContext): Prom
   for (const [usage, description, load] of COMMANDS) {
     const sub = command(program, usage).description(description);
     if (sub.name() === wanted) (await load())(sub, context);
+  }
+  for (const [name, description, load] of COMPLETE) {
+    if (name === wanted) program.addCommand(await load());
+    else program.command(name).description(description);
   }
   return program;
 }

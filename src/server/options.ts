@@ -157,7 +157,7 @@ const schema = z.strictObject({
     placeholder: "host",
   }),
   advertiseHost: host.nullable().default(null).register(info, {
-    description: "The host under which clients and peers reach this node; null means the same as host.",
+    description: "The host under which clients and peers reach this node; without it, the same as host.",
     expects: "an IP address or a host name, without a port",
     placeholder: "host",
   }),

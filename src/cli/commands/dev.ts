@@ -276,8 +276,9 @@ class DevRun {
     this.#stopping = { since: performance.now() };
     const { stdout, style } = this.#context;
     const alive = this.#cluster?.alive.length ?? 0;
+    const what = alive === 0 ? "ending" : `stopping ${plural(alive, "node")}`;
     const hint = alive === 0 ? "" : style.dim(" (Ctrl-C again kills)");
-    stdout.write(`${stdout.isTTY ? "\r\u001b[K" : ""}stopping ${plural(alive, "node")}${why} …${hint}\n`);
+    stdout.write(`${stdout.isTTY ? "\r\u001b[K" : ""}${what}${why} …${hint}\n`);
     const closed = this.#cluster?.close(false) ?? Promise.resolve();
     void closed.then(() => this.#end());
   }

@@ -6,7 +6,7 @@ import type { RunningServer } from "../../server/start-server.ts";
 import type { CliContext } from "../context.ts";
 import { CliError, codeOf, EXIT, messageOf } from "../failure.ts";
 import { addHelp } from "../help.ts";
-import { explainOptions, showValue } from "../options/explain.ts";
+import { explainOptions, showOption } from "../options/explain.ts";
 import { loadOptions } from "../options/load.ts";
 import { flagOf, pathOf } from "../options/names.ts";
 import { waitingLine, type WaitingLine } from "../text/waiting.ts";
@@ -51,9 +51,9 @@ export function defineServe(serve: Command, context: CliContext): void {
 }
 
 function flagFor(leaf: OptionLeaf): Option {
-  const { description, placeholder, unit } = leaf.info;
+  const { description, placeholder } = leaf.info;
   const value = placeholder === undefined ? " [true|false]" : ` <${placeholder}>`;
-  const fallback = `default: ${showValue(leaf.fallback)}${unit === undefined ? "" : ` ${unit}`}`;
+  const fallback = `default: ${showOption(leaf, leaf.fallback)}`;
   const option = new Option(flagOf(leaf) + value, `${description} (${fallback})`);
   // Lists may be given piece by piece.
   if (Array.isArray(leaf.fallback)) {
@@ -165,7 +165,8 @@ function adviceFor(kind: unknown, error: unknown, dataDir: string): string {
   if (kind === "corrupt") {
     return "Keep a copy of the directory for analysis; the node can come back empty, with --join, while the others have the data.";
   }
-  if (codeOf(error) === "EADDRINUSE")
-    return "See `kvorum serve --explain-config` for every port and where it came from.";
+  if (codeOf(error) === "EADDRINUSE" || /\bport\b.*\bin use\b/.test(messageOf(error))) {
+    return "Other ports: --resp-port, --http-port, --peer-port; `kvorum serve --explain-config` shows the present ones.";
+  }
   return "The log above says more; --log-level debug tells everything.";
 }

@@ -234,7 +234,7 @@ describe("listening and closing", () => {
     await expect(
       startHttpServer(fakeNode(), { host: "127.0.0.1", port, allowedHosts: [] }, log),
     ).rejects.toThrow(
-      `HTTP: 127.0.0.1:${port} is in use by another program; stop it, or choose another httpPort`,
+      `HTTP: 127.0.0.1:${port} is in use by another program; stop it, or choose another httpPort (--http-port)`,
     );
     other.close();
   });

@@ -195,7 +195,7 @@ async function listen(app: FastifyInstance, options: HttpOptions): Promise<Addre
   } catch (error) {
     await app.close();
     const code = (error as { code?: string }).code;
-    throw new Error(`HTTP: ${listenProblem(code, options, "httpPort")}`, { cause: error });
+    throw new Error(`HTTP: ${listenProblem(code, options, "httpPort (--http-port)")}`, { cause: error });
   }
   const bound = app.server.address();
   if (bound === null || typeof bound === "string") throw new Error("HTTP: the server has no address");
