@@ -71,8 +71,9 @@ class LevelSnapshot implements StoreSnapshot {
 class LevelStore implements Store {
   readonly #db: Level;
   readonly #path: string;
-  /** LevelDB's worker threads take batches in any order, so only the first one here is with LevelDB. */
+  /** LevelDB's worker threads take batches in any order, so it gets one at a time. These wait. */
   readonly #writes: QueuedWrite[] = [];
+  #writing = false;
   #closing: Done | null = null;
   /**
    * After a failed write the end of LevelDB's own log is unknown, and another write could make what it has unreadable. Only
@@ -95,7 +96,9 @@ class LevelStore implements Store {
 
   write(operations: readonly StoreOperation[], done: Done): void {
     this.#writes.push({ operations, done });
-    if (this.#writes.length === 1) setImmediate(() => this.#startWrite());
+    if (this.#writing) return;
+    this.#writing = true;
+    setImmediate(() => this.#startWrite());
   }
 
   range(
@@ -115,7 +118,7 @@ class LevelStore implements Store {
 
   close(done: Done): void {
     this.#closing = done;
-    if (this.#writes.length === 0) this.#closeNow(done);
+    if (!this.#writing) this.#closeNow(done);
   }
 
   #closeNow(done: Done): void {
@@ -125,23 +128,25 @@ class LevelStore implements Store {
   }
 
   #startWrite(): void {
-    const write = this.#writes[0];
-    if (write === undefined) return;
-    if (this.#failed !== null) {
-      this.#finishWrite(write, this.#failed);
+    const write = this.#writes.shift();
+    if (write === undefined) {
+      this.#writing = false;
+      if (this.#closing !== null) this.#closeNow(this.#closing);
+      return;
+    }
+    const finish = (error: DiskError | null): void => {
+      write.done(error);
+      this.#startWrite();
+    };
+    const failed = this.#failed;
+    if (failed !== null) {
+      setImmediate(() => finish(failed));
       return;
     }
     void settle(this.#feed(write.operations), this.#path, (error) => {
       if (error !== null) this.#failed = error;
-      this.#finishWrite(write, error);
+      finish(error);
     });
-  }
-
-  #finishWrite(write: QueuedWrite, error: DiskError | null): void {
-    this.#writes.shift();
-    write.done(error);
-    if (this.#writes.length > 0) this.#startWrite();
-    else if (this.#closing !== null) this.#closeNow(this.#closing);
   }
 
   /**

@@ -37,6 +37,7 @@ export class Purger {
   readonly #host: PurgeHost;
   #small: PurgeItem[] = [];
   #large: PurgeItem[] = [];
+  #pending = 0;
   #busy = false;
   #stopped = false;
   readonly #idle: (() => void)[] = [];
@@ -46,11 +47,13 @@ export class Purger {
     this.#host = host;
   }
 
+  /** Items that are not wholly deleted. */
   get pending(): number {
-    return this.#small.length + this.#large.length;
+    return this.#pending;
   }
 
   add(item: PurgeItem): void {
+    this.#pending++;
     (item.small ? this.#small : this.#large).push(item);
     if (this.#busy || this.#stopped) return;
     this.#busy = true;
@@ -134,6 +137,7 @@ export class Purger {
       }
       this.problem = null;
       this.purged += items.length;
+      this.#pending -= items.length;
       for (const item of items) item.done();
       this.#next();
     });

@@ -19,6 +19,7 @@ export class ReservedStore implements Store {
   readonly #reserveBytes: number;
   /** Looked at in turn, so that writes keep their order. */
   readonly #writes: QueuedWrite[] = [];
+  #checking = false;
   #closing: Done | null = null;
 
   /** `reserveBytes` are left to compaction. Deletions, which make room in the end, may use three quarters of them. */
@@ -34,7 +35,9 @@ export class ReservedStore implements Store {
 
   write(operations: readonly StoreOperation[], done: Done): void {
     this.#writes.push({ operations, done });
-    if (this.#writes.length === 1) this.#checkNext();
+    if (this.#checking) return;
+    this.#checking = true;
+    this.#checkNext();
   }
 
   range(
@@ -54,20 +57,20 @@ export class ReservedStore implements Store {
 
   /** After the answers to all writes. */
   close(done: Done): void {
-    if (this.#writes.length === 0) this.#store.close(done);
+    if (!this.#checking) this.#store.close(done);
     else this.#closing = done;
   }
 
   #checkNext(): void {
-    const write = this.#writes[0];
+    const write = this.#writes.shift();
     if (write === undefined) {
+      this.#checking = false;
       const closing = this.#closing;
       this.#closing = null;
       if (closing !== null) this.#store.close(closing);
       return;
     }
     this.#free((error, available = 0) => {
-      this.#writes.shift();
       const needed = this.#needs(write.operations);
       if (error !== null) write.done(error);
       else if (available >= needed) this.#store.write(write.operations, write.done);

@@ -169,7 +169,9 @@ interface QueuedWrite {
 class SimulatedStore implements Store {
   readonly #disk: SimulatedStoreDisk;
   readonly #map: SortedMap;
+  /** The first one is under way. */
   #writes: QueuedWrite[] = [];
+  #writing = false;
   #closing: Done | null = null;
   #failed: DiskError | null = null;
   #dead = false;
@@ -189,7 +191,9 @@ class SimulatedStore implements Store {
     if (this.#refusesWhenClosed(done)) return;
     this.#disk.counts.writes++;
     this.#writes.push({ operations, done, visible: false });
-    if (this.#writes.length === 1) this.#startWrite();
+    if (this.#writing) return;
+    this.#writing = true;
+    this.#startWrite();
   }
 
   range(
@@ -239,7 +243,7 @@ class SimulatedStore implements Store {
 
   close(done: Done): void {
     this.#closing = done;
-    if (this.#writes.length === 0) this.#closeNow(done);
+    if (!this.#writing) this.#closeNow(done);
   }
 
   /** For the disk. */
@@ -281,7 +285,11 @@ class SimulatedStore implements Store {
   /** A write can be read some time before its caller learns that it is durable. */
   #startWrite(): void {
     const write = this.#writes[0];
-    if (write === undefined) return;
+    if (write === undefined) {
+      this.#writing = false;
+      if (this.#closing !== null) this.#closeNow(this.#closing);
+      return;
+    }
     this.#disk.after(this, () => {
       const fault = this.#failed === null ? this.#disk.fault() : { error: this.#failed, happens: false };
       if (fault === null || fault.happens) this.#apply(write.operations);
@@ -291,8 +299,7 @@ class SimulatedStore implements Store {
       this.#disk.after(this, () => {
         this.#writes.shift();
         write.done(fault === null ? null : fault.error);
-        if (this.#writes.length > 0) this.#startWrite();
-        else if (this.#closing !== null) this.#closeNow(this.#closing);
+        this.#startWrite();
       });
     });
   }

@@ -4,6 +4,7 @@
  *     first piece --> new generation, progress noted --> ... --> last piece --> the new generation becomes the current one
  *
  * Each arrow is one atomic write, so a crash anywhere leaves either the old state with the progress made, or the new one.
+ * Emptying a group is the same with a generation that has nothing in it.
  */
 import { CodecError } from "../../core/bytes.ts";
 import type { LogIndex, SnapshotChunk, SnapshotId } from "../../core/machine.ts";
@@ -42,18 +43,20 @@ export interface ImportHost {
   fail(error: DiskError): void;
 }
 
-interface QueuedChunk {
-  readonly snapshot: SnapshotId;
-  readonly chunk: SnapshotChunk;
-  readonly done: Done<ImportResult>;
+/** One change of the generations of a group. `finished` ends it, and then answers. */
+interface Task {
+  readonly replacesState: boolean;
+  readonly start: (finished: (answer: () => void) => void) => void;
 }
 
-/** Receives one group's snapshots, one piece at a time. */
+/** Receives one group's snapshots, one piece at a time, and empties the group. */
 export class SnapshotImport {
   readonly #state: GroupState;
   readonly #host: ImportHost;
-  readonly #queue: QueuedChunk[] = [];
+  readonly #queue: Task[] = [];
   #blocked = false;
+  /** Asked for and not done. */
+  #resets = 0;
 
   constructor(state: GroupState, host: ImportHost) {
     this.#state = state;
@@ -67,42 +70,64 @@ export class SnapshotImport {
   }
 
   receive(snapshot: SnapshotId, chunk: SnapshotChunk, done: Done<ImportResult>): void {
-    this.#queue.push({ snapshot, chunk, done });
+    this.#add({
+      replacesState: chunk.next === null,
+      start: (finished) =>
+        this.#store(snapshot, chunk, (error, result) => finished(() => done(error, result))),
+    });
+  }
+
+  /** Empties the group: index 0, no records, nothing received. What waits here before it is answered as `missing`. */
+  reset(done: Done): void {
+    this.#resets++;
+    this.#add({
+      replacesState: false,
+      start: (finished) => this.#empty((error) => finished(() => done(error))),
+    });
+    this.#unblock();
+  }
+
+  /** An entry has been applied as a whole, or never will be: what waited for that goes on. */
+  entryDone(): void {
+    this.#unblock();
+  }
+
+  #add(task: Task): void {
+    this.#queue.push(task);
     if (this.#queue.length === 1) this.#host.clock.defer(() => this.#start());
   }
 
-  /** An entry has been applied as a whole: a last piece may have waited for that. */
-  entryDone(): void {
+  #unblock(): void {
     if (this.#blocked) this.#start();
   }
 
   #start(): void {
-    const queued = this.#queue[0];
-    if (queued === undefined) return;
+    const task = this.#queue[0];
+    if (task === undefined) return;
+    const { midEntry, destroyed } = this.#state;
     // Half an entry must not be replaced: the other half would be applied to the snapshot's state.
-    this.#blocked = queued.chunk.next === null && this.#state.midEntry;
+    this.#blocked = task.replacesState && midEntry && !destroyed && this.#resets === 0;
     if (this.#blocked) return;
     let returned = false;
-    this.#store(queued, (error, result) => {
-      const answer = (): void => {
+    task.start((answer) => {
+      const end = (): void => {
         this.#queue.shift();
         if (this.#queue.length > 0) this.#host.clock.defer(() => this.#start());
-        if (error !== null) queued.done(error);
-        else queued.done(null, result);
+        answer();
       };
-      if (returned) answer();
-      else this.#host.clock.defer(answer);
+      if (returned) end();
+      else this.#host.clock.defer(end);
     });
     returned = true;
   }
 
-  #store({ snapshot, chunk }: QueuedChunk, done: Done<ImportResult>): void {
+  #store(snapshot: SnapshotId, chunk: SnapshotChunk, done: Done<ImportResult>): void {
     const state = this.#state;
     const refuse = (refused: ImportResult["refused"], next: Uint8Array | null): void =>
       done(null, { next, installed: false, refused });
 
-    if (state.destroyed) {
-      done(new DiskError("missing", "state", "the group has been destroyed"));
+    if (state.destroyed || this.#resets > 0) {
+      done(new DiskError("missing", "state", "the group has been deleted here"));
       return;
     }
     const expected = this.expected(snapshot);
@@ -229,6 +254,42 @@ export class SnapshotImport {
     );
   }
 
+  #empty(done: Done): void {
+    const state = this.#state;
+    const { group } = state;
+    const old = state.generation;
+    const staged = state.import?.generation ?? null;
+    const generation = state.nextGeneration++;
+    const operations: StoreOperation[] = [
+      {
+        type: "put",
+        key: generationsKey(group),
+        value: encodeGenerations({ current: generation, next: state.nextGeneration }),
+      },
+      { type: "delete", key: appliedKey(group) },
+      { type: "delete", key: importKey(group) },
+      { type: "put", key: oldGenerationKey(group, old), value: EMPTY },
+    ];
+    if (staged !== null) {
+      operations.push({ type: "put", key: oldGenerationKey(group, staged), value: EMPTY });
+    }
+    state.switching = true;
+    this.#host.store.write(operations, (error) => {
+      this.#resets--;
+      if (error === null) {
+        state.midEntry = false;
+        adopt(state, generation, 0, EMPTY);
+        this.#host.switched(state, old);
+        if (staged !== null) this.#host.abandoned(state, staged);
+      } else {
+        state.switching = false;
+        this.#host.notSwitched(state);
+        if (error.kind !== "full") this.#host.fail(error);
+      }
+      done(error);
+    });
+  }
+
   /** A full disk is the sender's to try again; any other failure is final. */
   #write(operations: readonly StoreOperation[], done: Done<ImportResult>, then: () => void): void {
     this.#host.store.write(operations, (error) => {
@@ -243,7 +304,7 @@ export class SnapshotImport {
 }
 
 /** The records are those of another generation from now on. */
-export function adopt(state: GroupState, generation: number, index: LogIndex, meta: Uint8Array): void {
+function adopt(state: GroupState, generation: number, index: LogIndex, meta: Uint8Array): void {
   state.switching = false;
   state.generation = generation;
   state.prefix = recordPrefix(state.group, generation);

@@ -138,6 +138,57 @@ test("an export in the middle of an entry waits for its end", () => {
   expect(contents(receiver)).toEqual(contents(node));
 });
 
+test("a space that is dropped after the moment of a snapshot, and before it is handed out, belongs to it", () => {
+  const node = sender();
+  const before = contents(node);
+  let handle: SnapshotHandle | undefined;
+  node.state.exportSnapshot(G1, (_, exported) => (handle = exported));
+  applyDrop(node.state.openGroup(G1), "a");
+  node.clock.runUntil(() => handle !== undefined);
+  expect(handle!.index).toBe(62);
+  const receiver = new TestNode(2);
+  transfer(receiver, handle!, readAll(node, handle!));
+  expect(contents(receiver)).toEqual(before);
+});
+
+test("a group that leaves the node answers what was waiting, and forgets what it had received", () => {
+  const node = sender();
+  const handle = exported(node);
+  const pieces = readAll(node, handle);
+  for (const steps of [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20]) {
+    for (const midEntry of [false, true]) {
+      const receiver = laggard(steps);
+      const records = receiver.state.openGroup(G1);
+      const answers: string[] = [];
+      if (midEntry) {
+        for (const piece of pieces.slice(0, -1)) receive(receiver, handle, piece);
+        records.begin();
+        receiver.state.importChunk(G1, handle, pieces.at(-1)!, (error) => answers.push(error?.kind ?? "ok"));
+      } else {
+        for (const piece of pieces) {
+          receiver.state.importChunk(G1, handle, piece, (error) => answers.push(error?.kind ?? "ok"));
+        }
+      }
+      const asked = midEntry ? 1 : pieces.length;
+      for (let i = 0; i < steps; i++) receiver.clock.step();
+      receiver.state.exportSnapshot(G1, (error) => answers.push(error?.kind ?? "ok"));
+      receiver.wait<void>((done) => receiver.state.resetGroup(G1, done));
+      receiver.clock.run(100);
+      expect(answers).toHaveLength(asked + 1);
+      expect(receiver.state.expectedCursor(G1, handle)).toHaveLength(0);
+      expect(records.appliedIndex).toBe(0);
+      apply(records, ["a", "back", "1"]);
+      receiver.flush();
+      receiver.purge();
+      expect(leftOver(receiver)).toBe(0);
+      expect(contents(receiver)).toEqual(["back=1", "", "", ""]);
+      // It may come back with a snapshot.
+      transfer(receiver, handle, pieces);
+      expect(contents(receiver)).toEqual(contents(node));
+    }
+  }
+});
+
 test("an empty group has a snapshot too", () => {
   const node = new TestNode();
   apply(node.state.openGroup(G1));

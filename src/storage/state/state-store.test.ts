@@ -5,6 +5,7 @@ import { FORMAT_KEY } from "./keys.ts";
 import { encodeFormat } from "./control.ts";
 import { apply, applyDrop, everything, G1, G2, shown, TestNode } from "./state.testkit.ts";
 import { bytes, text } from "./world.testkit.ts";
+import type { LoadedRange } from "../../core/records.ts";
 import type { Store } from "../../core/world.ts";
 
 test("a new group is empty, at index 0, with no meta", () => {
@@ -157,12 +158,14 @@ test("records that were read stay in a cache of bounded size; reading them again
   records.put("s", "large", bytes("x".repeat(20_000)));
   records.applied(1, bytes(""));
   node.flush();
+  let largest = 0;
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 2000; i++) {
-      expect(records.get(`space ${i % 50}`, `id ${i}`)).toHaveLength(200);
-      expect(node.state.stats().cacheBytes).toBeLessThanOrEqual(100_000);
+      records.get(`space ${i % 50}`, `id ${i}`);
+      largest = Math.max(largest, node.state.stats().cacheBytes);
     }
   }
+  expect(largest).toBeLessThanOrEqual(100_000);
   expect(node.state.stats().cacheBytes).toBeGreaterThan(40_000);
   const { gets } = node.disk.counts;
   for (let round = 0; round < 10; round++) {
@@ -361,6 +364,100 @@ test("a destroyed group leaves nothing on the disk, also when the node crashes i
     expect(node.disk.size).toBe(3);
     expect(text(node.state.openGroup(G2).get("s", "a"))).toBe("1");
   }
+});
+
+test("a range of several pages is of one moment, although a flush ends between them", () => {
+  const node = new TestNode();
+  const records = node.state.openGroup(G1);
+  const name = (i: number): string => String(i).padStart(5, "0");
+  records.begin();
+  for (let i = 0; i < 3000; i++) records.put("s", name(i), bytes("old"));
+  records.applied(1, bytes(""));
+  node.flush();
+  let range: LoadedRange | undefined;
+  const { ranges } = node.disk.counts;
+  records.load([everything("s")], (_, loaded) => (range = loaded![0]));
+  node.clock.runUntil(() => node.disk.counts.ranges === ranges + 2);
+  records.begin();
+  for (let i = 0; i < 3000; i += 2) records.delete("s", name(i));
+  for (let i = 1; i < 3000; i += 2) records.put("s", name(i), bytes("new"));
+  records.applied(2, bytes(""));
+  node.disk.setStalled(true);
+  node.state.flush(() => undefined);
+  node.clock.run(100);
+  node.disk.setStalled(false);
+  node.clock.runUntil(() => range !== undefined);
+  expect(range!.entries).toHaveLength(3000);
+  expect(new Set(range!.entries.map(({ value }) => text(value)))).toEqual(new Set(["old"]));
+});
+
+test("what the node is told is durable is, when entries are applied while a flush is under way", () => {
+  const node = new TestNode();
+  const records = node.state.openGroup(G1);
+  apply(records, ["s", "a", "1"]);
+  node.state.flush(() => undefined);
+  node.clock.step();
+  apply(records, ["s", "a", "2"]);
+  node.clock.runUntil(() => node.flushed.has(G1));
+  expect(node.flushed.get(G1)).toBe(1);
+  node.restart();
+  expect(node.state.openGroup(G1).appliedIndex).toBe(1);
+  expect(text(node.state.openGroup(G1).get("s", "a"))).toBe("1");
+});
+
+test("a group that left the node is empty when it comes back, and nothing of it stays, whenever the node crashes", () => {
+  for (let steps = 0; steps < 60; steps++) {
+    const node = new TestNode(steps);
+    let records = node.state.openGroup(G1);
+    apply(node.state.openGroup(G2), ["s", "a", "1"]);
+    for (let i = 0; i < 100; i++) apply(records, [`s${i % 5}`, `${i}`, "1"]);
+    node.flush();
+    applyDrop(records, "s1");
+    node.flush();
+    // In the middle of a flush and of an entry.
+    apply(records, ["s2", "late", "1"]);
+    node.state.flush(() => undefined);
+    node.clock.step();
+    records.begin();
+    records.put("s3", "half", bytes("1"));
+    let done = false;
+    node.state.resetGroup(G1, () => (done = true));
+    for (let i = 0; i < steps; i++) node.clock.step();
+    const decided = done;
+    node.restart();
+    records = node.state.openGroup(G1);
+    expect(decided && records.appliedIndex > 0).toBe(false);
+    node.wait<void>((again) => node.state.resetGroup(G1, again));
+    expect(records.appliedIndex).toBe(0);
+    expect(records.meta).toHaveLength(0);
+    expect(records.get("s2", "2")).toBeUndefined();
+    apply(records, ["s2", "back", "1"]);
+    node.flush();
+    node.purge();
+    // The format; the index and the record of either group; the generations of the one that came back.
+    expect(node.disk.size).toBe(6);
+    node.restart();
+    expect(shown(node.load(node.state.openGroup(G1), everything("s2"))[0])).toBe("back=1");
+    expect(text(node.state.openGroup(G2).get("s", "a"))).toBe("1");
+  }
+});
+
+test("on a full disk a group is not emptied, and can be when there is space", () => {
+  const node = new TestNode();
+  const records = node.state.openGroup(G1);
+  apply(records, ["s", "a", "1"]);
+  node.flush();
+  apply(records, ["s", "a", "2"]);
+  node.disk.setFull(true);
+  expect(() => node.wait<void>((done) => node.state.resetGroup(G1, done))).toThrow("No space left");
+  expect(text(records.get("s", "a"))).toBe("2");
+  node.disk.setFull(false);
+  node.flush();
+  expect(records.flushedIndex).toBe(2);
+  node.wait<void>((done) => node.state.resetGroup(G1, done));
+  expect(records.get("s", "a")).toBeUndefined();
+  expect(node.state.overlayBytes()).toBe(0);
+  node.flush();
 });
 
 test("a full disk loses nothing: reads go on, and the flush is done when there is space", () => {

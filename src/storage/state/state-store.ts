@@ -9,9 +9,9 @@ import { groupId } from "../../core/ids.ts";
 import type { GroupId } from "../../core/ids.ts";
 import type { LogIndex, Millis, SnapshotChunk, SnapshotId } from "../../core/machine.ts";
 import { DiskError } from "../../core/world.ts";
-import type { Clock, Done, Random, Store, StoreEntry, StoreOperation } from "../../core/world.ts";
+import type { Clock, Done, Random, Store, StoreEntry } from "../../core/world.ts";
 import { decodeApplied, decodeFormat, decodeGenerations, decodeImport } from "./control.ts";
-import { encodeFormat, encodeGenerations, FORMAT_VERSION } from "./control.ts";
+import { encodeFormat, FORMAT_VERSION } from "./control.ts";
 import { failWaiters, Flusher } from "./flusher.ts";
 import { EMPTY, GroupState } from "./group-state.ts";
 import * as keys from "./keys.ts";
@@ -21,7 +21,7 @@ import { ShardRecords } from "./records.ts";
 import { ReservedStore } from "./reserved-store.ts";
 import { takeSnapshot } from "./snapshot-export.ts";
 import type { SnapshotHandle } from "./snapshot-export.ts";
-import { SnapshotImport, adopt } from "./snapshot-import.ts";
+import { SnapshotImport } from "./snapshot-import.ts";
 import type { ImportResult } from "./snapshot-import.ts";
 
 export interface StateLimits {
@@ -161,6 +161,7 @@ export class StateStore {
       this.#flusher.discard(found.state);
       this.#cache.forget(found.state.cache);
       failWaiters(found.state, new DiskError("missing", "state", "the group has been destroyed"));
+      found.imports.entryDone();
     }
     this.#store.write([{ type: "put", key: keys.purgeGroupKey(group), value: EMPTY }], (error) => {
       if (error === null) this.#purgeGroup(group);
@@ -171,35 +172,15 @@ export class StateStore {
 
   /**
    * Empties a group, as if it had never been here: index 0, no records. For a replica that left and may come back one day.
-   * `done` when that is durable; the records go in the background. The host applies nothing to the group meanwhile.
+   * `done` when that is durable; the records go in the background. The host applies nothing to the group meanwhile; an
+   * entry that was being applied is forgotten. Errors: `full` (the group is as it was; ask again), the store's failure.
    */
   resetGroup(group: GroupId, done: Done): void {
-    const { state } = this.#group(group);
-    const old = state.generation;
-    const generation = state.nextGeneration++;
-    const staged = state.import?.generation ?? null;
-    const operations: StoreOperation[] = [
-      {
-        type: "put",
-        key: keys.generationsKey(group),
-        value: encodeGenerations({ current: generation, next: state.nextGeneration }),
-      },
-      { type: "delete", key: keys.appliedKey(group) },
-      { type: "delete", key: keys.importKey(group) },
-      { type: "put", key: keys.oldGenerationKey(group, old), value: EMPTY },
-    ];
-    if (staged !== null) {
-      operations.push({ type: "put", key: keys.oldGenerationKey(group, staged), value: EMPTY });
-    }
-    state.switching = true;
-    this.#store.write(operations, (error) => {
-      state.switching = false;
+    const { state, imports } = this.#group(group);
+    imports.reset((error) => {
       if (error === null) {
-        state.midEntry = false;
-        adopt(state, generation, 0, EMPTY);
-        this.#switched(state, old);
-        if (staged !== null) this.#purgeGeneration(state, staged);
-      } else if (error.kind !== "full") this.#fail(error);
+        failWaiters(state, new DiskError("missing", "state", "the group has been deleted here"));
+      }
       done(error);
     });
   }

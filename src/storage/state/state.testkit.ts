@@ -81,7 +81,6 @@ export class TestNode {
   /** Until nothing is left to purge. */
   purge(): void {
     this.clock.runUntil(() => this.state.stats().purgePending === 0);
-    this.clock.run(100);
   }
 
   load(records: ShardRecords, ...requests: RangeRequest[]): readonly LoadedRange[] {

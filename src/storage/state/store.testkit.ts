@@ -72,6 +72,26 @@ export function describeStore(name: string, makePlace: () => Promise<StorePlace>
       expect(order).toEqual(Array.from({ length: 50 }, (_, i) => i));
     });
 
+    test("a write asked for in the answer to another one is done once, and answered once", async () => {
+      const answers: string[] = [];
+      await new Promise<void>((resolve) => {
+        const next = (i: number): void =>
+          store.write([put("k", `${i}`)], () => {
+            answers.push(`${i}`);
+            if (i === 5) resolve();
+            else next(i + 1);
+            store.write([put(`other ${i}`, "1")], () => answers.push(`other ${i}`));
+          });
+        next(1);
+      });
+      await write();
+      await write();
+      expect(answers).toEqual(
+        [1, 2, 3, 4, 5].flatMap((i) => (i === 1 ? ["1"] : [`${i}`, `other ${i - 1}`])).concat("other 5"),
+      );
+      expect(text(store.get(bytes("k")))).toBe("5");
+    });
+
     test("a store that is being closed finishes the writes it was given", async () => {
       const writes = Array.from({ length: 20 }, (_, i) => write(put("k", `${i}`)));
       const closed = close();
