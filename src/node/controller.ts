@@ -10,6 +10,7 @@ import type { RaftAdmin } from "../protocols/raft/messages.ts";
 import { isJoint } from "../protocols/raft/configuration.ts";
 import { type CatalogCommand, holdsAnything } from "./catalog/commands.ts";
 import { type Catalog, type CatalogNode, DEFAULT_KEYSPACE } from "./catalog/state.ts";
+import { fittestHeir } from "./heir.ts";
 import type { Replica } from "./replica.ts";
 
 export interface ControllerHost {
@@ -21,6 +22,8 @@ export interface ControllerHost {
   catalog(): Catalog;
   replicas(): Iterable<Replica>;
   isUp(node: NodeId): boolean;
+  /** Nothing can be written here for now. */
+  diskFull(): boolean;
   /** Through the system group, wherever it is led. `done` hears whether it was accepted. */
   change(command: CatalogCommand, done: (ok: boolean) => void): void;
 }
@@ -42,6 +45,7 @@ export class Controller {
   /** Groups whose leader (this node) has a change under way. */
   readonly #changing = new Set<GroupId>();
   readonly #fitSince = new Map<GroupId, Millis>();
+  readonly #gaveAwayAt = new Map<GroupId, Millis>();
   readonly #proposing = new Set<string>();
   #stopped = false;
 
@@ -70,6 +74,10 @@ export class Controller {
         continue;
       }
       const desired = desiredMembers(catalog, replica.group);
+      if (this.#host.diskFull()) {
+        this.#giveAway(replica);
+        continue;
+      }
       if (desired !== null && this.#reconcile(replica, desired)) this.#reportSettled(catalog, replica);
       if (replica.group === SYSTEM_GROUP) this.#tendCatalog(catalog, replica);
       else if (desired !== null) this.#handBack(catalog, replica);
@@ -117,6 +125,30 @@ export class Controller {
     this.#proposeOnce({ type: "group-settled", group: group.id, replicas: group.replicas });
   }
 
+  /** A leader that cannot write hands over to one that can; it gets the leadership back once it has caught up again. */
+  #giveAway(replica: Replica): void {
+    const now = this.#host.clock.now();
+    const last = this.#gaveAwayAt.get(replica.group);
+    const heir = fittestHeir(replica, (node) => this.#host.isUp(node));
+    if (heir === null || (last !== undefined && now - last < HAND_BACK_RETRY_MS)) return;
+    this.#gaveAwayAt.set(replica.group, now);
+    this.#host.logger.info(
+      { group: replica.group, to: heir },
+      "the disk is full: handing the leadership over",
+    );
+    this.#transfer(replica, heir);
+  }
+
+  #transfer(replica: Replica, to: NodeId): void {
+    replica.administer({ type: "transfer", to }, (outcome) => {
+      if (outcome.ok) return;
+      this.#host.logger.debug(
+        { group: replica.group, error: outcome.error },
+        "the hand-over did not happen; it is tried again",
+      );
+    });
+  }
+
   /** Leadership goes back to the preferred node once that has been up and caught up for a while. */
   #handBack(catalog: Catalog, replica: Replica): void {
     const preferred = catalog.groups.find((group) => group.id === replica.group)?.replicas[0];
@@ -135,14 +167,7 @@ export class Controller {
     this.#fitSince.set(replica.group, since);
     if (now - since < HAND_BACK_AFTER_MS || this.#changing.has(replica.group)) return;
     this.#fitSince.set(replica.group, now - HAND_BACK_AFTER_MS + HAND_BACK_RETRY_MS);
-    replica.administer({ type: "transfer", to: preferred }, (outcome) => {
-      if (!outcome.ok) {
-        this.#host.logger.debug(
-          { group: replica.group, error: outcome.error },
-          "the hand-over did not happen; it is tried again",
-        );
-      }
-    });
+    this.#transfer(replica, preferred);
   }
 
   #tendCatalog(catalog: Catalog, system: Replica): void {

@@ -33,6 +33,7 @@ import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from 
 import { Controller } from "./controller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
+import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity } from "./formation.ts";
 import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
@@ -294,6 +295,7 @@ export class Node implements KvorumNode {
       replicas: () => replicas.all(),
       isUp: (node) => node === identity.node || this.#transport.isUp(node),
       change: (command, done) => administration.change(command, (result) => done(result.ok)),
+      diskFull: () => persister.full,
     });
     this.#running = { identity, log, state, persister, loop, router, replicas, controller, administration };
 
@@ -647,6 +649,12 @@ export class Node implements KvorumNode {
 
   // Telling ------------------------------------------------------------------------------------------------------
 
+  /** The group of a key's shard; null while there are no keyspaces. */
+  groupOfKey(key: Uint8Array): GroupId | null {
+    const keyspace = this.#table.keyspaceOfKey(key);
+    return keyspace === undefined ? null : this.#table.groupOfKey(keyspace, key);
+  }
+
   shards(): readonly ShardInfo[] {
     return this.keyspaces().flatMap((keyspace) => keyspace.shardList);
   }
@@ -785,15 +793,3 @@ const NO_OPERATION: Operation = { kind: "transaction", calls: [], watched: [] };
 
 const peersOf = (members: readonly CatalogNode[], self: NodeId): Map<NodeId, Address> =>
   new Map(members.filter((member) => member.id !== self).map((member) => [member.id, member.peer]));
-
-/** The connected voter that is least behind. */
-function fittestHeir(replica: Replica, isUp: (node: NodeId) => boolean): NodeId | null {
-  let best: NodeId | null = null;
-  let bestLag = Number.POSITIVE_INFINITY;
-  for (const [node, lag] of replica.machine.peersLag()) {
-    if (lag >= bestLag || !isUp(node) || !replica.configuration.voters.includes(node)) continue;
-    best = node;
-    bestLag = lag;
-  }
-  return best;
-}

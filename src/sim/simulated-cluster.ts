@@ -26,6 +26,8 @@ export class SimulatedCluster {
   readonly hosts: SimulatedHost[] = [];
   readonly #options: ClusterOptions;
   readonly #log: Logger;
+  /** Machines that are about to be started. */
+  #starting = 0;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -52,7 +54,13 @@ export class SimulatedCluster {
 
   /** Starts every machine, each within the first 50 ms. */
   start(): void {
-    for (const host of this.hosts) this.scheduler.after(this.random.next() * 50, () => host.start());
+    for (const host of this.hosts) {
+      this.#starting++;
+      this.scheduler.after(this.random.next() * 50, () => {
+        this.#starting--;
+        host.start();
+      });
+    }
   }
 
   /** A machine that will join when started. */
@@ -73,7 +81,7 @@ export class SimulatedCluster {
   /** Runs until every running node serves. False: not within `limit` milliseconds. */
   untilReady(limit: number): boolean {
     return this.scheduler.runUntil(
-      () => this.hosts.every((host) => !host.isUp || host.node?.ready === true),
+      () => this.#starting === 0 && this.hosts.every((host) => !host.isUp || host.node?.ready === true),
       this.scheduler.now() + limit,
     );
   }

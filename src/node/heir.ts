@@ -1,0 +1,14 @@
+import type { NodeId } from "../core/ids.ts";
+import type { Replica } from "./replica.ts";
+
+/** Who should lead when this node no longer does: the connected voter that is least behind. Null: nobody can. */
+export function fittestHeir(replica: Replica, isUp: (node: NodeId) => boolean): NodeId | null {
+  let best: NodeId | null = null;
+  let bestLag = Number.POSITIVE_INFINITY;
+  for (const [node, lag] of replica.machine.peersLag()) {
+    if (lag >= bestLag || !isUp(node) || !replica.configuration.voters.includes(node)) continue;
+    best = node;
+    bestLag = lag;
+  }
+  return best;
+}

@@ -1,0 +1,255 @@
+/** Stories of whole nodes, in virtual time. */
+import { describe, expect, test } from "vitest";
+import { Story } from "../sim/stories.testkit.ts";
+
+describe("founding and joining", () => {
+  test("three empty nodes found a cluster together, whatever node answers", () => {
+    const story = new Story();
+    expect(story.do("n1", "set a 1")).toBe("OK");
+    expect(story.do("n2", "get a")).toBe("1");
+    expect(story.do("n3", "incr a")).toBe(2);
+    const status = story.host("n1").node!.status();
+    expect(status.nodes.map((node) => [node.id, node.name])).toEqual([
+      [1, "n1"],
+      [2, "n2"],
+      [3, "n3"],
+    ]);
+    expect(status.keyspaces[0]).toMatchObject({ name: "default", shards: 8, replicas: 3 });
+  });
+
+  test("leaders are spread over the nodes, and go back after a failure", () => {
+    const story = new Story();
+    const leading = () =>
+      story.cluster.hosts.map(
+        (host) =>
+          host.node?.status().replicas.filter((replica) => replica.role === "leader" && replica.group > 0)
+            .length ?? 0,
+      );
+    story.until("an even spread", () => Math.max(...leading()) <= 3);
+    story.host("n1").crash();
+    story.until("the others to lead", () => leading().reduce((a, b) => a + b, 0) === 8);
+    story.host("n1").start();
+    story.ready();
+    story.until("an even spread again", () => Math.max(...leading()) <= 3, 60_000);
+  });
+
+  test("a node alone founds nothing while others of its list cannot be asked, and says whom it waits for", () => {
+    const story = new Story();
+    const lonely = new Story({ nodes: 1 });
+    expect(lonely.do("n1", "set a 1")).toBe("OK");
+    story.host("n1").wipe();
+    story.host("n2").crash();
+    story.host("n3").crash();
+    story.host("n1").start();
+    story.pass(5000);
+    const { ready, waiting } = story.host("n1").node!.status();
+    expect(ready).toBe(false);
+    expect(waiting?.reason).toContain("n2 (n2:7412), n3 (n3:7412)");
+    expect(story.do("n1", "get a")).toMatch(/^CLUSTERDOWN .*waiting for/);
+  });
+
+  test("given a founder that lost its directory, when it starts, then it joins under a new id instead of founding anew", () => {
+    const story = new Story();
+    story.do("n2", "set kept yes");
+    story.host("n1").wipe();
+    story.host("n1").start();
+    story.ready();
+    expect(story.host("n1").node!.status().id).toBe(4);
+    story.until("all shards to be held by the new node", () =>
+      story
+        .host("n1")
+        .node!.status()
+        .replicas.every((replica) => replica.voters.includes(4 as never)),
+    );
+    story.host("n2").crash();
+    expect(story.do("n1", "get kept")).toBe("yes");
+  });
+
+  test("a node that joins is told about everything; one that is removed is left with nothing", () => {
+    const story = new Story();
+    story.do("n1", "set a 1");
+    story.cluster.addHost("n4").start();
+    story.ready();
+    expect(story.do("n4", "get a")).toBe("1");
+    expect(story.admin("n4", { type: "node-remove", node: "n2" })).toMatchObject({ ok: true });
+    story.until("n2 to be gone", () =>
+      story
+        .host("n1")
+        .node!.status()
+        .nodes.every((node) => node.name !== "n2"),
+    );
+    story.host("n2").crash();
+    expect(story.do("n4", "get a")).toBe("1");
+    expect(
+      story
+        .host("n4")
+        .node!.status()
+        .replicas.filter((replica) => replica.keyspace === "default"),
+    ).toHaveLength(8);
+  });
+});
+
+describe("keyspaces", () => {
+  test("a key belongs to the keyspace before its first colon, where there is one", () => {
+    const story = new Story();
+    story.do("n1", "set users:1 before");
+    expect(story.admin("n2", { type: "keyspace-create", spec: { name: "users", shards: 2 } })).toMatchObject({
+      ok: true,
+    });
+    story.until("every node to know it", () =>
+      story.cluster.hosts.every((host) => host.node!.keyspaces().length === 2),
+    );
+    // Keys of that name were in `default`; from now on they are looked for in their own keyspace.
+    expect(story.do("n3", "get users:1")).toBe(null);
+    expect(story.do("n3", "set users:1 after")).toBe("OK");
+    expect(story.do("n1", "get users:1")).toBe("after");
+  });
+
+  test("a dropped keyspace is gone with its data, and one of the same name starts empty", () => {
+    const story = new Story();
+    const create = () => story.admin("n1", { type: "keyspace-create", spec: { name: "k", shards: 2 } });
+    create();
+    story.do("n1", "set k:1 x");
+    expect(story.admin("n2", { type: "keyspace-drop", name: "k" })).toMatchObject({ ok: true });
+    story.until("its replicas to be deleted", () =>
+      story.cluster.hosts.every((host) => host.node!.status().replicas.length === 9),
+    );
+    create();
+    story.until("every node to know it", () =>
+      story.cluster.hosts.every((host) => host.node!.keyspaces().length === 2),
+    );
+    expect(story.do("n3", "get k:1")).toBe(null);
+    for (const host of story.cluster.hosts) host.crash();
+    for (const host of story.cluster.hosts) host.start();
+    story.ready();
+    expect(story.do("n3", "get k:1")).toBe(null);
+  });
+
+  test("values and keys over the keyspace's limits are refused, and nothing changes", () => {
+    const story = new Story();
+    const limits = { maxKeyBytes: 16, maxValueBytes: 10 };
+    story.admin("n1", { type: "keyspace-create", spec: { name: "small", shards: 1, limits } });
+    expect(story.do("n1", "set small:1 12345678901")).toMatch(/^ERR A value has 11 bytes; 'small' allows 10/);
+    expect(story.do("n1", "set small:12345678901 1")).toMatch(/^ERR A key has 17 bytes; 'small' allows 16/);
+    story.do("n1", "set small:1 1234567890");
+    expect(story.do("n1", "append small:1 x")).toMatch(/string exceeds maximum allowed size/);
+    expect(story.do("n1", "get small:1")).toBe("1234567890");
+  });
+
+  test("commands over several shards come together where that is not atomic anyway, and are refused where it is", () => {
+    const story = new Story();
+    for (let i = 0; i < 12; i++) story.do("n1", `set k${i} ${i}`);
+    expect(story.do("n2", "mget k0 k1 nothing k11")).toEqual(["0", "1", null, "11"]);
+    expect(story.do("n3", "exists k0 k1 k2 nothing k3")).toBe(4);
+    expect(story.do("n1", "del k0 k1 k2 k3 k4 k5")).toBe(6);
+    expect(story.do("n1", "mset k0 a k1 b k2 c")).toMatch(/^CROSSSLOT /);
+    expect(story.do("n1", "get k0")).toBe(null);
+    expect(story.do("n1", "mset {t}a 1 {t}b 2")).toBe("OK");
+  });
+});
+
+describe("expiry", () => {
+  test("a key expires by the order of the log, on its own, and is really freed", () => {
+    const story = new Story();
+    story.do("n1", "set gone x px 500");
+    story.do("n1", "sadd members a b c");
+    story.do("n1", "pexpire members 500");
+    expect(story.do("n2", "get gone")).toBe("x");
+    story.pass(600);
+    expect(story.do("n3", "get gone")).toBe(null);
+    expect(story.do("n3", "scard members")).toBe(0);
+    const group = story.host("n1").node!.groupOfKey(new TextEncoder().encode("gone"))!;
+    expect(group).toBeGreaterThan(0);
+  });
+
+  test("an expiry that came due while everything was down is done after the restart", () => {
+    const story = new Story();
+    story.do("n1", "set gone x px 3000");
+    for (const host of story.cluster.hosts) host.crash();
+    story.pass(10_000);
+    for (const host of story.cluster.hosts) host.start();
+    story.ready();
+    story.pass(500);
+    expect(story.do("n2", "get gone")).toBe(null);
+  });
+});
+
+describe("limits and failures", () => {
+  test("more requests than may be under way are refused, definitely, and the others are answered", () => {
+    const story = new Story({ limits: { maxInFlight: 10 } });
+    const asked = Array.from({ length: 15 }, (_, i) => story.ask("n1", `set k${i} v`));
+    const refused = asked.filter((request) => String(request.answer).startsWith("OVERLOADED"));
+    expect(refused).toHaveLength(5);
+    expect(refused[0]!.answer).toMatch(/It was not done/);
+    story.until("the answers", () => asked.every((request) => request.done));
+    expect(asked.filter((request) => request.answer === "OK")).toHaveLength(10);
+  });
+
+  test("without a majority a write is refused once its time is up, and says whether it may have been done", () => {
+    const story = new Story();
+    const leader = story.leaderOf("a");
+    for (const host of story.cluster.hosts) if (host !== leader) host.crash();
+    const write = story.do(leader.name, "set a 1");
+    expect(write).toMatch(/^TIMEOUT .*It may have been done/);
+    story.pass(5000);
+    expect(story.do(leader.name, "set a 2")).toMatch(/^CLUSTERDOWN .*It was not done/);
+    expect(story.do(leader.name, "get a")).toMatch(/^CLUSTERDOWN/);
+  });
+
+  test("given a leader whose disk is full, then it refuses writes until another leads, and takes part again with space", () => {
+    const story = new Story();
+    const leader = story.leaderOf("fill");
+    leader.disk.setCapacity(leader.disk.used());
+    const big = "x".repeat(20_000);
+    const isFull = () => leader.node!.status().storage.problem === "the disk is full";
+    for (let i = 0; !isFull(); i++) {
+      story.ask(leader.name, `set fill ${big}${i}`);
+      story.pass(20);
+    }
+    expect(story.do(leader.name, "set fill refused")).toMatch(/^DISKFULL .*It was not done/);
+    story.until("another leader", () => ![leader, undefined].includes(story.findLeader("fill")));
+    expect(story.do(leader.name, "set fill accepted")).toBe("OK");
+    expect(story.leaderOf("fill")).not.toBe(leader);
+    leader.disk.setCapacity(Number.POSITIVE_INFINITY);
+    story.until("the leadership to come back", () => story.findLeader("fill") === leader, 60_000);
+    expect(story.do(leader.name, "get fill")).toBe("accepted");
+  });
+
+  test("given a node whose disk fails a sync, then its replicas stop and say so, and the others serve", () => {
+    const story = new Story();
+    story.do("n1", "set before 1");
+    story.host("n1").disk.failNextSync();
+    const answers = Array.from({ length: 10 }, (_, i) => story.ask("n2", `set k${i} v`));
+    story.until("the failure to show", () => story.host("n1").node!.status().storage.healthy === false);
+    story.until("the answers", () => answers.every((request) => request.done));
+    const failed = story.host("n1").node!.status();
+    expect(failed.storage.problem).toMatch(/sync/);
+    expect(failed.replicas.every((replica) => replica.role === "failed")).toBe(true);
+    story.pass(3000);
+    for (let i = 0; i < 10; i++) expect(story.do("n2", `set k${i} again`)).toBe("OK");
+    // The failed node is still a way to the others.
+    expect(story.do("n1", "get before")).toBe("1");
+  });
+
+  test("a corrupted log refuses to start, naming the segment and the offset", () => {
+    const story = new Story();
+    for (let i = 0; i < 50; i++) story.do("n1", `set k${i} v`);
+    const host = story.host("n2");
+    host.crash("process");
+    const segment = host.disk.paths().find((path) => path.startsWith("log/"))!;
+    host.disk.flipBit(segment, 700, 3);
+    host.start();
+    story.pass(2000);
+    expect(host.refusal).toMatch(/log\/\d+\.log.*offset \d+/);
+    expect(story.do("n1", "get k7")).toBe("v");
+  });
+});
+
+test("one seed replays one history", () => {
+  const run = () => {
+    const story = new Story({ seed: 77 });
+    for (let i = 0; i < 20; i++) story.do(`n${(i % 3) + 1}`, `incr counter${i % 4}`);
+    return story.cluster.scheduler.hash;
+  };
+  expect(run()).toBe(run());
+});
