@@ -70,7 +70,7 @@ function comparable(command: Command, reply: Wire): unknown {
   const plain = plainOf(reply);
   if (isFailure(plain)) return plain;
   if (UNORDERED.has(name)) return sorted(plain);
-  if (name === "HGETALL") return Array.isArray(plain) ? pairs(plain).sort() : sorted(plain);
+  if (name === "HGETALL" || name === "CONFIG") return Array.isArray(plain) ? pairs(plain).sort() : sorted(plain);
   if (RANDOM.has(name)) return shapeOf(plain);
   if (name === "OBJECT") return plain === null ? null : "something";
   return plain;

@@ -27,18 +27,16 @@ export interface RunningRedis {
 export async function startRedis(): Promise<RunningRedis> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "kvorum-redis-"));
-  const args = [
-    "--port",
-    String(port),
-    "--bind",
-    "127.0.0.1",
-    "--save",
-    "",
-    "--appendonly",
-    "no",
-    "--dir",
-    folder,
-  ];
+  const settings = {
+    port: String(port),
+    bind: "127.0.0.1",
+    dir: folder,
+    save: "",
+    appendonly: "no",
+    // Else a slow machine is part of the replies.
+    "slowlog-log-slower-than": "-1",
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const child = spawn(PROGRAM, args, { stdio: "ignore" });
   const address = `127.0.0.1:${port}`;
   await answering(address, child);

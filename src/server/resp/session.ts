@@ -72,7 +72,8 @@ interface SessionCommandBase extends CommandManual {
   /** As in Redis' COMMAND: counts the name; negative means "at least". */
   readonly arity: number;
   readonly flags: readonly string[];
-  readonly subcommands?: readonly string[];
+  /** What each does, by name. */
+  readonly subcommands?: ReadonlyMap<string, string>;
 }
 
 /** Answered at once, whatever is under way. `multi`: what it does between MULTI and EXEC. */

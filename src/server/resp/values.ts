@@ -44,7 +44,7 @@ export function container(
     arity: -2,
     flags: ["noscript", "loading", "stale"],
     multi: "queue",
-    subcommands: [...all.keys(), "help"],
+    subcommands: new Map([...all].map(([name, { help }]) => [name, help[1]])),
     run(session, args) {
       const name = word(args[0]).toLowerCase();
       if (name === "help") return help(facts.name, all);

@@ -160,9 +160,9 @@ function document(command: Command): Reply {
     [bulk("group"), bulk(group)],
   ];
   if (command.kind !== "data" && command.subcommands !== undefined) {
-    const described = command.subcommands.map((name) => {
+    const described = [...command.subcommands].map(([name, effect]) => {
       const facts = new MapReply([
-        [bulk("summary"), bulk("")],
+        [bulk("summary"), bulk(effect)],
         [bulk("since"), bulk(since)],
         [bulk("group"), bulk(group)],
       ]);
