@@ -9,7 +9,7 @@ import { describeConfiguration, isJoint, sameIds } from "./configuration.ts";
 import type { Configuration } from "./configuration.ts";
 import type { TestHost } from "./host.testkit.ts";
 import { entryLine } from "./host.testkit.ts";
-import type { Entry, RaftEffect, RaftInput, RaftRecord, RaftVocabulary } from "./messages.ts";
+import type { Entry, RaftEffect, RaftInput, RaftMessage, RaftRecord, RaftVocabulary } from "./messages.ts";
 import { majority } from "./quorum.ts";
 
 interface Line {
@@ -21,6 +21,8 @@ interface Line {
 
 /** A log as the records tell it. */
 class Mirror {
+  term = 0;
+  vote: NodeId | null = null;
   start = 0;
   startTerm = 0;
   startConfiguration: Configuration = { voters: [], outgoing: [], learners: [] };
@@ -35,10 +37,15 @@ class Mirror {
       this.start = record.index;
       this.startTerm = record.term;
       this.startConfiguration = record.configuration;
+    } else {
+      this.term = record.term;
+      this.vote = record.vote;
     }
   }
 
   copy(from: Mirror): void {
+    this.term = from.term;
+    this.vote = from.vote;
     this.start = from.start;
     this.startTerm = from.startTerm;
     this.startConfiguration = from.startConfiguration;
@@ -149,9 +156,31 @@ export class Invariants {
     seen.role = raft.role;
     seen.term = raft.term;
     if (raft.commitIndex < seen.commit) fail(`commit index of ${host.id} goes back`);
+    if (ledBefore && raft.commitIndex > seen.commit && seen.memory.termAt(raft.commitIndex) !== raft.term) {
+      fail(
+        `leader ${host.id} of term ${raft.term} commits ${raft.commitIndex}, of an earlier term, by counting (5.4.2)`,
+      );
+    }
     for (let index = seen.commit + 1; index <= raft.commitIndex; index++)
       this.#noteCommitted(host, seen, index);
     seen.commit = raft.commitIndex;
+  }
+
+  /** What vouches for a term or a vote leaves after they are durable. */
+  sent(host: TestHost, to: NodeId, message: RaftMessage): void {
+    const { disk } = this.#of(host);
+    const { type, term } = message;
+    const answers = type === "append-accepted" || type === "append-rejected" || type === "heartbeat-response";
+    if (answers && disk.term < term) fail(`${host.id} answers in term ${term}, durable is ${disk.term}`);
+    const voted =
+      type === "vote-request" && !message.pre
+        ? host.id
+        : type === "vote-response" && !message.pre && message.granted
+          ? to
+          : null;
+    if (voted === null || disk.term > term) return;
+    if (disk.term < term || disk.vote !== voted)
+      fail(`${host.id} votes for ${voted} in ${term}, and it is not durable`);
   }
 
   /** Election safety (5.2), leader completeness (5.4), and leases (thesis, 6.4.1). */

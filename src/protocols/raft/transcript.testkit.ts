@@ -369,6 +369,7 @@ class TranscriptRunner implements HostEvents {
   }
 
   send(host: TestHost, to: NodeId, frame: Uint8Array): void {
+    this.#invariants.sent(host, to, raftCodec.decodeMessage(frame));
     this.#flights.push({ from: host.id, to, frame });
   }
 
