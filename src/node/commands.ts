@@ -6,10 +6,11 @@ import { binaryString } from "../core/bytes.ts";
 import { KvorumError } from "../core/errors.ts";
 import type { GroupId } from "../core/ids.ts";
 import { Failure, type Reply } from "../core/reply.ts";
-import type { Args, CommandCall } from "../data/contract.ts";
+import type { Args, CommandCall, WatchedKey } from "../data/contract.ts";
 import type { CatalogKeyspace } from "./catalog/state.ts";
 import { failureReply } from "./failures.ts";
 import type { RoutingTable } from "./routing-table.ts";
+import { MAX_OPERATION_BYTES } from "./sizes.ts";
 
 /** One shard's part of a command, and where its keys stood among all keys. */
 export interface Part {
@@ -33,8 +34,7 @@ export function splitByShard(table: RoutingTable, call: CommandCall): readonly P
   if (keys.length === 0) return failureReply("bad-request", `'${call.spec.name}' names no key.`);
   const first = call.args[keys[0]!]!;
   const keyspace = table.keyspaceOfKey(first);
-  if (keyspace === undefined)
-    return failureReply("no-leader", "The cluster has no keyspaces yet: it is still starting.");
+  if (keyspace === undefined) return NO_KEYSPACES;
   const tooLarge = refuseTooLarge(keyspace, call, keys);
   if (tooLarge !== null) return tooLarge;
   const group = table.groupOfKey(keyspace, first);
@@ -76,7 +76,9 @@ function refuseTooLarge(
       );
     }
   }
+  let total = 0;
   for (const { length } of args) {
+    total += length;
     if (length > maxValueBytes) {
       return failureReply(
         "too-large",
@@ -84,8 +86,14 @@ function refuseTooLarge(
       );
     }
   }
-  return null;
+  return total > MAX_OPERATION_BYTES ? tooMuch(total) : null;
 }
+
+const tooMuch = (bytes: number): Failure =>
+  failureReply(
+    "too-large",
+    `The arguments have ${bytes} bytes together; ${MAX_OPERATION_BYTES} is the most.`,
+  );
 
 /** Puts the replies of all parts together, as the command would have answered in one shard. The first error wins. */
 export function mergeReplies(call: CommandCall, parts: readonly Part[], replies: readonly Reply[]): Reply {
@@ -105,20 +113,44 @@ export function mergeReplies(call: CommandCall, parts: readonly Part[], replies:
 }
 
 /** The one group of a transaction, or the refusal. */
-export function groupOfTransaction(table: RoutingTable, keys: readonly Uint8Array[]): GroupId | Failure {
+export function groupOfTransaction(
+  table: RoutingTable,
+  calls: readonly CommandCall[],
+  watched: readonly WatchedKey[],
+): GroupId | Failure {
   let group: GroupId | null = null;
-  for (const key of keys) {
+  let total = 0;
+  const visit = (key: Uint8Array): Failure | null => {
     const keyspace = table.keyspaceOfKey(key);
-    if (keyspace === undefined)
-      return failureReply("no-leader", "The cluster has no keyspaces yet: it is still starting.");
+    if (keyspace === undefined) return NO_KEYSPACES;
     const other = table.groupOfKey(keyspace, key);
-    if (group !== null && other !== group) {
-      return failureReply(
-        "cross-shard",
-        "Keys in request don't hash to the same slot: the keys of one MULTI/EXEC must lie in one shard.",
-      );
-    }
+    if (group !== null && other !== group) return CROSS_SHARD_TRANSACTION;
     group = other;
+    return null;
+  };
+  for (const { key } of watched) {
+    const refusal = visit(key);
+    if (refusal !== null) return refusal;
   }
+  for (const call of calls) {
+    const keys = call.spec.keys(call.args);
+    for (const position of keys) {
+      const refusal = visit(call.args[position]!);
+      if (refusal !== null) return refusal;
+    }
+    const first = keys[0];
+    const keyspace = first === undefined ? undefined : table.keyspaceOfKey(call.args[first]!);
+    const tooLarge = keyspace === undefined ? null : refuseTooLarge(keyspace, call, keys);
+    if (tooLarge !== null) return tooLarge;
+    for (const { length } of call.args) total += length;
+  }
+  if (total > MAX_OPERATION_BYTES) return tooMuch(total);
   return group ?? failureReply("bad-request", "A transaction needs at least one command with a key.");
 }
+
+const NO_KEYSPACES = failureReply("no-leader", "The cluster has no keyspaces yet: it is still starting.");
+
+const CROSS_SHARD_TRANSACTION = failureReply(
+  "cross-shard",
+  "Keys in request don't hash to the same slot: the keys of one MULTI/EXEC must lie in one shard.",
+);

@@ -563,8 +563,7 @@ export class Node implements KvorumNode {
       this.#answer(refusal, done);
       return;
     }
-    const keys = calls.flatMap((call) => call.spec.keys(call.args).map((position) => call.args[position]!));
-    const group = groupOfTransaction(this.#table, [...keys, ...watched.map((watch) => watch.key)]);
+    const group = groupOfTransaction(this.#table, calls, watched);
     if (group instanceof Failure) this.#answer(group, done);
     else this.#submit(group, { kind: "transaction", calls, watched }, true, options, done);
   }
@@ -698,7 +697,7 @@ export class Node implements KvorumNode {
         logBytes: running?.log.stats().bytes ?? 0,
         overlayBytes: running?.state.overlayBytes() ?? 0,
       },
-      loopLagMilliseconds: 0,
+      loopLagMilliseconds: this.#options.loopLag(),
     });
   }
 

@@ -38,6 +38,8 @@ export interface NodeOptions {
   readonly requestTimeout: number;
   readonly raft: RaftTimings;
   readonly limits: NodeLimits;
+  /** The longest delay of the event loop lately, in milliseconds; for the status. */
+  readonly loopLag: () => number;
 }
 
 export const DEFAULT_TIMINGS: RaftTimings = {

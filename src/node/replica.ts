@@ -33,6 +33,7 @@ import type { Applier, Run } from "./applier.ts";
 import type { PeerSnapshots } from "./peer-snapshots.ts";
 import type { PersistSink, Persister } from "./persister.ts";
 import type { Request } from "./request.ts";
+import { MAX_BATCH_BYTES } from "./sizes.ts";
 
 /** What a replica needs from its node. */
 export interface ReplicaHost {
@@ -50,8 +51,6 @@ export interface ReplicaHost {
   maxValueBytes(group: GroupId): number;
 }
 
-/** Beyond this, a turn's commands of one group are split into several log entries. */
-const MAX_BATCH_BYTES = 1024 * 1024;
 /** How soon a received piece of a snapshot is stored again when the disk was full. */
 const STORE_RETRY_MS = 500;
 

@@ -4,8 +4,10 @@
  */
 import type { ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
+import { MapReply, type Reply, SetReply } from "../core/reply.ts";
 import type { Clock } from "../core/world.ts";
 import {
+  type ForwardedOutcome,
   type ForwardedRequest,
   type ForwardedResponse,
   RequestFrameBuilder,
@@ -13,6 +15,7 @@ import {
 } from "./frames.ts";
 import type { Replica } from "./replica.ts";
 import { Request, type RetryPolicy } from "./request.ts";
+import { MAX_FORWARDED_REPLY_BYTES, MAX_GATHERED_BYTES } from "./sizes.ts";
 
 export interface RouterHost {
   readonly clock: Clock;
@@ -46,8 +49,6 @@ const RETRIED: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "ove
 const RETRIED_READS: ReadonlySet<ErrorCode> = new Set(["unknown", "storage-failed"]);
 
 const RETRY_INTERVAL_MS = 20;
-/** A turn's frame to one peer is split beyond this. */
-const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 
 export class Router {
   readonly #host: RouterHost;
@@ -135,7 +136,7 @@ export class Router {
       timeout: request.deadline - this.#host.clock.now(),
       operation: request.operation,
     });
-    if (outgoing.builder.length > MAX_FRAME_BYTES) this.#flushTo(peer, outgoing);
+    if (outgoing.builder.length > MAX_GATHERED_BYTES) this.#flushTo(peer, outgoing);
     else this.#host.scheduleFlush();
   }
 
@@ -220,7 +221,7 @@ export class Router {
             id,
             outcome:
               failure === null
-                ? { ok: true, reply }
+                ? outcomeOf(reply, write)
                 : { ok: false, error: failure.error, detail: failure.detail, leader: failure.leader },
           });
         },
@@ -237,7 +238,7 @@ export class Router {
       this.#answers.set(to, builder);
     }
     builder.add(response);
-    if (builder.length > MAX_FRAME_BYTES) this.#host.send(to, builder.finish());
+    if (builder.length > MAX_GATHERED_BYTES) this.#host.send(to, builder.finish());
     else this.#host.scheduleFlush();
   }
 
@@ -257,4 +258,23 @@ export class Router {
     }
     this.#parked = this.#parked.filter((request) => !request.settled);
   }
+}
+
+/** A reply that does not fit into a frame cannot be told; what was done stays done. */
+function outcomeOf(reply: Reply, write: boolean): ForwardedOutcome {
+  const bytes = replyBytes(reply);
+  if (bytes <= MAX_FORWARDED_REPLY_BYTES) return { ok: true, reply };
+  const detail = `The reply has ${bytes} bytes, over the ${MAX_FORWARDED_REPLY_BYTES} that nodes pass on.`;
+  return { ok: false, error: write ? "unknown" : "too-large", detail, leader: null };
+}
+
+/** About what a reply takes in its encoded form. */
+function replyBytes(reply: Reply): number {
+  if (reply instanceof Uint8Array) return reply.length + 8;
+  const parts =
+    reply instanceof SetReply ? reply.members : reply instanceof MapReply ? reply.pairs.flat() : reply;
+  if (!Array.isArray(parts)) return 16;
+  let bytes = 8;
+  for (const part of parts as readonly Reply[]) bytes += replyBytes(part);
+  return bytes;
 }

@@ -6,11 +6,13 @@ import type { KvorumNode } from "../node/api.ts";
 import type { Identity } from "../node/formation.ts";
 import { loadIdentity } from "../node/identity.ts";
 import { Node } from "../node/node.ts";
-import { DEFAULT_NODE_LIMITS, type NodeOptions } from "../node/options.ts";
+import { MAX_OPERATION_BYTES } from "../node/sizes.ts";
+import type { NodeOptions } from "../node/options.ts";
 import { NodeDisk } from "../storage/disk/node-disk.ts";
 import { lockDirectory } from "../storage/directory.ts";
 import { openLevelStore } from "../storage/state/level-store.ts";
 import { createTcpNetwork } from "../transport/tcp-network.ts";
+import { measureLoopLag } from "../world/loop-lag.ts";
 import { NodeClock } from "../world/node-clock.ts";
 import { createNodeRandom } from "../world/node-random.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
@@ -50,7 +52,9 @@ export async function startServer(
       peer: await settlePort(options.host, options.peerPort),
     };
     const fatal = new Fatal();
-    const node = await startNode(world, nodeOptions(options, ports, version), fatal);
+    const lag = measureLoopLag();
+    undo.push(async () => lag.stop());
+    const node = await startNode(world, nodeOptions(options, ports, version, lag.lagMilliseconds), fatal);
     undo.push(() => new Promise((done) => node.close(done)));
 
     const http = await startHttpServer(
@@ -85,7 +89,12 @@ async function closeAll(undo: (() => Promise<void>)[]): Promise<void> {
   for (const step of undo.splice(0).reverse()) await step();
 }
 
-function nodeOptions(options: ServerOptions, ports: Ports, version: string): NodeOptions {
+function nodeOptions(
+  options: ServerOptions,
+  ports: Ports,
+  version: string,
+  loopLag: () => number,
+): NodeOptions {
   const host = options.advertiseHost ?? options.host;
   const peer = { host, port: ports.peer };
   const alone = options.initial.length === 0 && options.join.length === 0;
@@ -107,7 +116,13 @@ function nodeOptions(options: ServerOptions, ports: Ports, version: string): Nod
     join: options.join,
     requestTimeout: options.limits.requestTimeout,
     raft: options.raft,
-    limits: DEFAULT_NODE_LIMITS,
+    limits: {
+      maxInFlight: options.limits.maxInFlight,
+      maxOverlayBytes: options.limits.maxOverlayBytes,
+      maxUnsyncedBytes: options.limits.maxUnsyncedBytes,
+      ...options.storage,
+    },
+    loopLag,
   };
 }
 
@@ -138,8 +153,24 @@ async function openResp(
   port: number,
   log: Logger,
 ): Promise<RespServer> {
-  const { maxConnections } = options.limits;
-  const server = createRespServer({ node, host: options.host, port, log, options: { maxConnections } });
+  const { limits } = options;
+  const server = createRespServer({
+    node,
+    host: options.host,
+    port,
+    log,
+    options: {
+      maxConnections: limits.maxConnections,
+      // How large a value may be is the keyspace's to say; the door only keeps out what no keyspace allows.
+      maxBulkBytes: MAX_OPERATION_BYTES,
+      maxCommandBytes: limits.maxCommandBytes,
+      maxPipelinedCommands: limits.maxPipelinedCommands,
+      maxPipelinedBytes: limits.maxPipelinedBytes,
+      maxOutputBytes: limits.maxOutputBytes,
+      maxBufferedBytes: limits.maxBufferedBytes,
+      idleTimeout: limits.idleTimeout,
+    },
+  });
   await new Promise<void>((done, failed) => {
     server.listen((error) => (error === null ? done() : failed(error)));
   });

@@ -150,6 +150,7 @@ export class SimulatedHost {
       join: this.#options.join,
       requestTimeout: this.#options.requestTimeout,
       raft: DEFAULT_TIMINGS,
+      loopLag: () => 0,
       limits: { ...DEFAULT_NODE_LIMITS, ...SMALL_LIMITS, ...this.#options.limits },
     };
   }

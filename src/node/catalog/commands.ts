@@ -8,6 +8,7 @@ import { type GroupId, type NodeId, groupId, nodeId } from "../../core/ids.ts";
 import { type Load, placeShard, substitute } from "../../placement/spread.ts";
 import { SLOTS } from "../../placement/hash-slot.ts";
 import type { KeyspaceLimits, KeyspaceSpec } from "../api.ts";
+import { MAX_VALUE_BYTES } from "../sizes.ts";
 import {
   type Catalog,
   type CatalogGroup,
@@ -286,9 +287,8 @@ function checkLimits(limits: KeyspaceLimits): string | null {
   if (!Number.isInteger(maxKeyBytes) || maxKeyBytes < 1 || maxKeyBytes > DEFAULT_LIMITS.maxKeyBytes) {
     return `maxKeyBytes must be a whole number from 1 to ${DEFAULT_LIMITS.maxKeyBytes}.`;
   }
-  const most = 48 * 1024 * 1024;
-  if (!Number.isInteger(maxValueBytes) || maxValueBytes < 1 || maxValueBytes > most) {
-    return `maxValueBytes must be a whole number from 1 to ${most} (48 MiB).`;
+  if (!Number.isInteger(maxValueBytes) || maxValueBytes < 1 || maxValueBytes > MAX_VALUE_BYTES) {
+    return `maxValueBytes must be a whole number from 1 to ${MAX_VALUE_BYTES} (48 MiB).`;
   }
   return null;
 }
