@@ -132,8 +132,7 @@ export class FakeNode implements KvorumNode {
     done: ReplyCallback,
   ): void {
     this.calls++;
-    const keys = calls.flatMap((call) => call.spec.keys(call.args).map((position) => call.args[position]!));
-    const group = groupOfTransaction(this.#table, [...keys, ...watched.map(({ key }) => key)]);
+    const group = groupOfTransaction(this.#table, calls, watched);
     if (group instanceof Failure) done(group);
     else this.#commit(group, () => done(transact(this.#shard(group), calls, watched)));
   }
