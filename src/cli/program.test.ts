@@ -160,6 +160,16 @@ describe("kvorum status", () => {
     expect(page).toMatch(/^default +1 +2 +n2 +2 +12 +n1 -3 {2}n2\* {2}n3 \?$/m);
   });
 
+  it("believes the leader of the newest term, not one that was paused and has not heard of it", async () => {
+    const { url, nodes } = await cluster();
+    const [system, first, second] = nodes[0]!.state.replicas;
+    const stale = { ...second!, role: "leader", leader: nodeId(1), term: 1, lag: { "2": 0 } };
+    nodes[0]!.state = { ...nodes[0]!.state, replicas: [system!, first!, stale] };
+    const { run, out } = fakeProcess();
+    await run("status", "--url", url);
+    expect(out()).toMatch(/^default +1 +2 +n2 +2 +12 +n1 -3 {2}n2\*/m);
+  });
+
   it("says what a node waits for, and which replica stopped itself", async () => {
     const node = fakeNode({
       ready: false,
@@ -504,7 +514,7 @@ describe("kvorum serve", () => {
     running.fail(Object.assign(new Error("log/000001.log: checksum of record 7"), { kind: "corrupt" }));
     expect(await done).toBe(1);
     expect(running.closed).toBe(true);
-    expect(terminal.err()).toMatch(/checksum of record 7\n +Keep a copy/);
+    expect(terminal.err()).toMatch(/checksum of record 7\n +The directory is kvorum-data; keep a copy/);
   });
 
   it("explains its options without starting", async () => {

@@ -162,9 +162,7 @@ function startFailure(error: unknown, dataDir: string): CliError {
 
 function adviceFor(kind: unknown, error: unknown, dataDir: string): string {
   if (kind === "locked") return `Stop the process that uses ${dataDir}, or choose another --data-dir.`;
-  if (kind === "corrupt") {
-    return "Keep a copy of the directory for analysis; the node can come back empty, with --join, while the others have the data.";
-  }
+  if (kind === "corrupt") return `The directory is ${dataDir}; keep a copy of it for analysis.`;
   if (codeOf(error) === "EADDRINUSE" || /\bport\b.*\bin use\b/.test(messageOf(error))) {
     return "Other ports: --resp-port, --http-port, --peer-port; `kvorum serve --explain-config` shows the present ones.";
   }

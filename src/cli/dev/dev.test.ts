@@ -310,6 +310,16 @@ describe("the control socket", () => {
     expect((await tell("status")).code).toBe(0);
   });
 
+  it("does not hold up the end while somebody only holds a connection", async () => {
+    const cluster = await dev("--nodes", "1");
+    const socket = connect(socketPath(directory));
+    await once(socket, "connect");
+    await sleep(50);
+    cluster.signal("SIGINT");
+    expect(await running[0]!.done).toBe(0);
+    socket.destroy();
+  }, 15_000);
+
   it("is taken over when its owner was killed", async () => {
     mkdirSync(directory, { recursive: true });
     const path = socketPath(directory);
