@@ -13,7 +13,7 @@ import {
   type ControlServer,
   type Verb,
 } from "../dev/control.ts";
-import { DEFAULT_BASE_PORT, DEFAULT_NODES, prepareDirectory } from "../dev/directory.ts";
+import { DEFAULT_BASE_PORT, DEFAULT_DIRECTORY, DEFAULT_NODES, prepareDirectory } from "../dev/directory.ts";
 import { portsFit } from "../dev/layout.ts";
 import { eventText, nodesTable, summaryText, timestamp } from "../dev/report.ts";
 import { CliError, EXIT, usage } from "../failure.ts";
@@ -22,7 +22,6 @@ import { nearest } from "../text/suggest.ts";
 import { plural } from "../text/units.ts";
 import { waitingLine } from "../text/waiting.ts";
 
-const DEFAULT_DIRECTORY = ".kvorum";
 /** Ctrl-C reaches a process more than once when it was started through npm; only a later one means "at once". */
 const SECOND_SIGNAL_MS = 1_000;
 const TAKEOVER_PATIENCE_MS = 15_000;

@@ -98,6 +98,8 @@ describe("a development cluster", () => {
       `n2    127.0.0.1:${basePort + 10}  http://127.0.0.1:${basePort + 11}  127.0.0.1:${basePort + 12}`,
     );
     expect(cluster.out()).toContain("1 shard + the system group");
+    expect(cluster.out()).toContain(`npx kvorum status --watch --url 127.0.0.1:${basePort + 1}`);
+    expect(cluster.out()).toContain(`npx kvorum dev restart 2 --dir ${directory}`);
     const pids = await Promise.all(["n1", "n2", "n3"].map(pidOf));
     expect(pids.every(isAlive)).toBe(true);
 

@@ -40,6 +40,7 @@ export interface Wanted {
   readonly basePort: number | undefined;
 }
 
+export const DEFAULT_DIRECTORY = ".kvorum";
 export const DEFAULT_NODES = 3;
 export const DEFAULT_BASE_PORT = 7410;
 

@@ -4,6 +4,7 @@ import type { Style } from "../text/style.ts";
 import { table } from "../text/table.ts";
 import { duration, plural } from "../text/units.ts";
 import type { DevEvent, DevNodeView } from "./cluster.ts";
+import { DEFAULT_BASE_PORT, DEFAULT_DIRECTORY } from "./directory.ts";
 import { HOST, type DevNode } from "./layout.ts";
 import type { ExitInfo } from "./node-process.ts";
 
@@ -29,11 +30,14 @@ export function summaryText(summary: Summary, style: Style): string {
   const first = ports[0] ?? nodes[0]!.node.resp;
   const writer = ports[1] ?? first;
   const reader = ports[2] ?? first;
+  // Lines that work when they are pasted, also where ports and directory are not the default ones.
+  const url = nodes[0]!.node.resp === DEFAULT_BASE_PORT ? "" : ` --url ${HOST}:${nodes[0]!.node.http}`;
+  const dir = summary.directory === DEFAULT_DIRECTORY ? "" : ` --dir ${summary.directory}`;
   const hints = [
     ["talk", style.bold(`redis-cli -p ${first}`)],
     ["any node", `redis-cli -p ${writer} set a 1 && redis-cli -p ${reader} get a`],
-    ["watch", "npx kvorum status --watch"],
-    ["break", `npx kvorum dev kill 2     ${style.dim("then")} npx kvorum dev restart 2`],
+    ["watch", `npx kvorum status --watch${url}`],
+    ["break", `npx kvorum dev kill 2${dir}   ${style.dim("then")}   npx kvorum dev restart 2${dir}`],
     ["logs", `tail -f ${nodes[0]!.node.logFile}`],
     ["stop", `Ctrl-C ${style.dim("(data stays; --fresh starts over)")}`],
   ] as const;
