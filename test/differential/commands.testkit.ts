@@ -240,10 +240,13 @@ const pop = fc
 /** Redis counts keys that are due until somebody looks at them. */
 const dbsize = fc.constant<Command[]>([["EXISTS", ...KEYS], ["DBSIZE"]]);
 
+/** It may be taken for a key. */
+const junk = value.map((word) => `{t}${word}`);
+
 /** Now and then a word too many, a word too few, or another case. */
-const disturbed = fc.tuple(one, fc.nat(99), value).map(([words, chance, junk]): Command => {
+const disturbed = fc.tuple(one, fc.nat(99), junk).map(([words, chance, extra]): Command => {
   if (chance < 4 && words.length > 1) return words.slice(0, -1);
-  if (chance < 7) return [...words, junk];
+  if (chance < 7) return [...words, extra];
   if (chance < 15) return [words[0]!.toLowerCase(), ...words.slice(1)];
   if (chance < 16) return [`${words[0]!}X`, ...words.slice(1)];
   return words;

@@ -41,6 +41,8 @@ function difference(command: Command, redis: Wire, kvorum: Wire): string | null 
   if (tolerance !== undefined && isTime(redis) && isTime(kvorum)) {
     return Math.abs(redis - kvorum) <= tolerance ? null : describe(command, redis, kvorum);
   }
+  // The number of keys may reach over an option's name, which then counts as a key, and lies in some other shard.
+  if (name === "SINTERCARD" && String(kvorum).startsWith("-CROSSSLOT ")) return null;
   const [left, right] = [comparable(command, redis), comparable(command, kvorum)];
   return JSON.stringify(left) === JSON.stringify(right) ? null : describe(command, redis, kvorum);
 }
@@ -70,7 +72,8 @@ function comparable(command: Command, reply: Wire): unknown {
   const plain = plainOf(reply);
   if (isFailure(plain)) return plain;
   if (UNORDERED.has(name)) return sorted(plain);
-  if (name === "HGETALL" || name === "CONFIG") return Array.isArray(plain) ? pairs(plain).sort() : sorted(plain);
+  if (name === "HGETALL" || name === "CONFIG")
+    return Array.isArray(plain) ? pairs(plain).sort() : sorted(plain);
   if (RANDOM.has(name)) return shapeOf(plain);
   if (name === "OBJECT") return plain === null ? null : "something";
   return plain;

@@ -1,13 +1,14 @@
 /**
  * The same commands to Debian's redis-server and to us, over real sockets, and the replies compared. More, other ones:
  * DIFFERENTIAL_RUNS=2000 DIFFERENTIAL_SEED=$RANDOM npx vitest run test/differential
+ * With DIFFERENTIAL_ADDRESS=127.0.0.1:7410 a running cluster is compared, which is flushed.
  */
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   startServer,
   type RunningServer,
-  type TestClient,
+  TestClient,
   type Wire,
 } from "../../src/server/resp/client.testkit.ts";
 import { FakeNode } from "../../src/server/resp/fake-node.testkit.ts";
@@ -18,16 +19,20 @@ import { redisIsInstalled, startRedis, type RunningRedis } from "./redis.testkit
 const RUNS = Number(process.env.DIFFERENTIAL_RUNS ?? 60);
 const SEED = Number(process.env.DIFFERENTIAL_SEED ?? 7);
 const LENGTH = 120;
+const ADDRESS = process.env.DIFFERENTIAL_ADDRESS;
 
 const VERSIONS = ["2", "3"] as const;
 
 describe.skipIf(!redisIsInstalled())("as Redis", () => {
   let redis: RunningRedis;
-  let kvorum: RunningServer;
+  let kvorum: Pick<RunningServer, "connect" | "close">;
 
   beforeAll(async () => {
     redis = await startRedis();
-    kvorum = await startServer({ node: new FakeNode({ atOnce: true, shards: 1 }) });
+    kvorum =
+      ADDRESS === undefined
+        ? await startServer({ node: new FakeNode() })
+        : { connect: () => TestClient.connect(ADDRESS), close: () => Promise.resolve() };
   });
 
   afterAll(async () => {
@@ -50,30 +55,34 @@ describe.skipIf(!redisIsInstalled())("as Redis", () => {
     return differences(commands, theirs!, ours!);
   }
 
-  test.each(VERSIONS)("every data command answers the same, in RESP%s", async (version) => {
-    const both = await clients(version);
-    await fc.assert(
-      fc.asyncProperty(sequences(LENGTH), async (commands) => {
-        // RESET would leave RESP3; an unfinished transaction or watch of a shrunk sequence must not leak.
-        for (const client of both) await client.pipeline(["DISCARD"], ["UNWATCH"], ["FLUSHALL"]);
-        expect(await compare(both, commands)).toEqual([]);
-        const state = KEYS.flatMap((key): Command[] => [
-          ["TYPE", key],
-          ["GET", key],
-          ["HGETALL", key],
-          ["SMEMBERS", key],
-          ["PTTL", key],
-        ]);
-        expect(
-          await compare(both, [["DISCARD"], ["EXISTS", ...KEYS], ["DBSIZE"], ["KEYS", "*"], ...state]),
-        ).toEqual([]);
-        const [theirs, ours] = await Promise.all(both.map(scanEverything));
-        expect(ours).toEqual(theirs);
-      }),
-      { numRuns: RUNS, seed: SEED + Number(version) },
-    );
-    for (const client of both) await client.close();
-  });
+  test.each(VERSIONS)(
+    "every data command answers the same, in RESP%s",
+    async (version) => {
+      const both = await clients(version);
+      await fc.assert(
+        fc.asyncProperty(sequences(LENGTH), async (commands) => {
+          // RESET would leave RESP3; an unfinished transaction or watch of a shrunk sequence must not leak.
+          for (const client of both) await client.pipeline(["DISCARD"], ["UNWATCH"], ["FLUSHALL"]);
+          expect(await compare(both, commands)).toEqual([]);
+          const state = KEYS.flatMap((key): Command[] => [
+            ["TYPE", key],
+            ["GET", key],
+            ["HGETALL", key],
+            ["SMEMBERS", key],
+            ["PTTL", key],
+          ]);
+          expect(
+            await compare(both, [["DISCARD"], ["EXISTS", ...KEYS], ["DBSIZE"], ["KEYS", "*"], ...state]),
+          ).toEqual([]);
+          const [theirs, ours] = await Promise.all(both.map(scanEverything));
+          expect(ours).toEqual(theirs);
+        }),
+        { numRuns: RUNS, seed: SEED + Number(version) },
+      );
+      for (const client of both) await client.close();
+    },
+    60_000 + RUNS * 1000,
+  );
 
   test.each(VERSIONS)("conversations about the connection go the same, in RESP%s", async (version) => {
     const both = await clients(version);

@@ -85,6 +85,17 @@ describe("the order of commands", () => {
     expect(both.started).toBe(true);
   });
 
+  test("a write does not overtake a write that waits for another of its keys", () => {
+    const order = new CommandOrder();
+    const read = new Probe("read", "b");
+    const rename = new Probe("write", "ab");
+    const increment = new Probe("write", "a");
+    submitAll(order, read, rename, increment);
+    expect(started(rename, increment)).toEqual([false, false]);
+    finish(order, read);
+    expect(started(rename, increment)).toEqual([true, true]);
+  });
+
   test("exclusive operations on one key go one at a time", () => {
     const order = new CommandOrder();
     const probes = [new Probe("exclusive", "a"), new Probe("exclusive", "a"), new Probe("exclusive", "b")];
@@ -152,6 +163,8 @@ describe("the order of commands", () => {
         const check = (probe: Probe): void => {
           const earlier = all.slice(0, all.indexOf(probe));
           expect(earlier.filter((other) => conflict(other, probe) && !other.finished)).toEqual([]);
+          // What may run together still starts in order.
+          expect(earlier.filter((other) => shareKey(other, probe) && !other.started)).toEqual([]);
         };
         for (const { access, keys, finishes } of steps) {
           const probe = new Probe(access, access === "barrier" ? "" : keys, check);
@@ -175,5 +188,7 @@ describe("the order of commands", () => {
 function conflict(a: Probe, b: Probe): boolean {
   if (a.access === "barrier" || b.access === "barrier") return true;
   if (a.access === b.access && a.access !== "exclusive") return false;
-  return a.touched.some((key) => b.touched.includes(key));
+  return shareKey(a, b);
 }
+
+const shareKey = (a: Probe, b: Probe): boolean => a.touched.some((key) => b.touched.includes(key));

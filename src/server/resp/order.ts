@@ -5,7 +5,7 @@
  * every answer would take a round of replication per command. So only commands that could tell the difference wait:
  *
  *  - reads go together, and writes go together: a node keeps the order of the writes that one connection gives it for a
- *    shard, so a write never waits for a write;
+ *    shard, so a write does not wait for the answer of another, only for its start;
  *  - a read waits for the earlier writes of its keys, and a write for the earlier reads of its keys (a read served under a
  *    lease could otherwise be overtaken by either);
  *  - an exclusive operation (a transaction that also reads) waits for everything on its keys, and holds it up;
@@ -36,7 +36,9 @@ export abstract class Operation {
 class KeyQueue {
   access: Access;
   /** How many operations hold the key, all of this access. */
-  holders = 1;
+  holders = 0;
+  /** Holders that wait for another of their keys: nothing may overtake them, also not what could go with them. */
+  unstarted = 0;
   #waiting: Operation[] = [];
   #head = 0;
 
@@ -44,8 +46,20 @@ class KeyQueue {
     this.access = access;
   }
 
+  get empty(): boolean {
+    return this.holders === 0 && this.#head === this.#waiting.length;
+  }
+
+  /** Whether an operation may hold the key, if nothing else waits for it. */
   admits(access: Access): boolean {
-    return this.#head === this.#waiting.length && this.access === access && access !== "exclusive";
+    if (this.holders === 0) return true;
+    return this.access === access && access !== "exclusive" && this.unstarted === 0;
+  }
+
+  hold(access: Access): void {
+    this.access = access;
+    this.holders++;
+    this.unstarted++;
   }
 
   wait(operation: Operation): void {
@@ -148,50 +162,66 @@ export class CommandOrder {
       this.#track();
     }
     this.#link(operation);
-    if (this.#tracking) this.#claim(operation);
-    if (operation.waitingFor === 0) this.#ready.push(operation);
+    if (!this.#tracking) this.#ready.push(operation);
+    else if (this.#claim(operation)) this.#start([operation]);
   }
 
-  /** Operations of two kinds meet: from now on keys count. Those under way hold theirs; none of them waits. */
+  /** Operations of two kinds meet: from now on keys count. Those under way hold theirs. */
   #track(): void {
     this.#tracking = true;
-    for (let operation = this.#first; operation !== null; operation = operation.next) this.#claim(operation);
+    for (let operation = this.#first; operation !== null; operation = operation.next) {
+      const keys = distinct(operation.keys());
+      operation.held = keys;
+      for (const key of keys) this.#queueOf(key, operation.access).holders++;
+    }
   }
 
-  #claim(operation: Operation): void {
-    const keys = operation.keys();
-    const held = keys.length > 1 ? [...new Set(keys)] : keys;
-    operation.held = held;
-    for (const key of held) {
-      const queue = this.#keys.get(key);
-      if (queue === undefined) {
-        this.#keys.set(key, new KeyQueue(operation.access));
-      } else if (queue.admits(operation.access)) {
-        queue.holders++;
+  /** Asks for all keys at once. True: it has them. */
+  #claim(operation: Operation): boolean {
+    const keys = distinct(operation.keys());
+    operation.held = keys;
+    for (const key of keys) {
+      const queue = this.#queueOf(key, operation.access);
+      if (queue.peek() === undefined && queue.admits(operation.access)) {
+        queue.hold(operation.access);
       } else {
         queue.wait(operation);
         operation.waitingFor++;
       }
     }
+    return operation.waitingFor === 0;
+  }
+
+  #queueOf(key: string, access: Access): KeyQueue {
+    let queue = this.#keys.get(key);
+    if (queue === undefined) {
+      queue = new KeyQueue(access);
+      this.#keys.set(key, queue);
+    }
+    return queue;
+  }
+
+  /** These have all their keys; others may go with them, and follow in the same list. */
+  #start(starting: Operation[]): void {
+    for (const operation of starting) {
+      this.#ready.push(operation);
+      for (const key of operation.held!) {
+        const queue = this.#keys.get(key)!;
+        queue.unstarted--;
+        grant(queue, starting);
+      }
+    }
   }
 
   #release(keys: readonly string[]): void {
+    const starting: Operation[] = [];
     for (const key of keys) {
       const queue = this.#keys.get(key)!;
-      if (--queue.holders > 0) continue;
-      let next = queue.peek();
-      if (next === undefined) {
-        this.#keys.delete(key);
-        continue;
-      }
-      queue.access = next.access;
-      do {
-        queue.shift();
-        queue.holders++;
-        if (--next.waitingFor === 0) this.#ready.push(next);
-        next = queue.peek();
-      } while (next !== undefined && next.access === queue.access && queue.access !== "exclusive");
+      queue.holders--;
+      if (queue.empty) this.#keys.delete(key);
+      else grant(queue, starting);
     }
+    this.#start(starting);
   }
 
   #link(operation: Operation): void {
@@ -210,5 +240,17 @@ export class CommandOrder {
     operation.before = null;
     operation.next = null;
     this.#unfinished--;
+  }
+}
+
+const distinct = (keys: readonly string[]): readonly string[] =>
+  keys.length > 1 ? [...new Set(keys)] : keys;
+
+/** Gives the key to those who are next. Whoever has all keys thereby is added to `starting`. */
+function grant(queue: KeyQueue, starting: Operation[]): void {
+  for (let next = queue.peek(); next !== undefined && queue.admits(next.access); next = queue.peek()) {
+    queue.shift();
+    queue.hold(next.access);
+    if (--next.waitingFor === 0) starting.push(next);
   }
 }
