@@ -380,21 +380,24 @@ export class FuzzCluster implements HostEvents {
     node.host.start(this.#clock(node.host.id));
   }
 
-  /** Some nodes do not hear some others for a while; also one way only. */
+  /** Some nodes do not hear some others for a while: a split in two, in one direction only, or single links. */
   #partition(): void {
     const all = [...this.nodes.values()];
+    const kind = this.#pick(["split", "split", "one way", "links"]);
     const leader = this.#random() < 0.4 ? this.#leader() : undefined;
-    const cut = all
-      .filter((node) => (leader === undefined ? this.#random() < 0.4 : node === leader))
-      .map((node) => node.host.id);
-    const oneWay = this.#random() < 0.3;
-    for (const node of all) {
-      const inside = cut.includes(node.host.id);
-      node.blocked = new Set(
-        all.map((other) => other.host.id).filter((id) => cut.includes(id) !== inside && (!oneWay || inside)),
-      );
+    const cut = all.filter((node) => (leader === undefined ? this.#random() < 0.4 : node === leader));
+    for (const to of all) {
+      const blocked = all.filter((from) => {
+        if (kind === "links") return from !== to && this.#random() < 0.35;
+        return cut.includes(from) !== cut.includes(to) && (kind === "split" || cut.includes(to));
+      });
+      to.blocked = new Set(blocked.map((from) => from.host.id));
+      for (const from of blocked) {
+        if (this.#random() < 0.3)
+          this.#onNode(to, 1, () => this.#step(to, { type: "unreachable", peer: from.host.id }));
+      }
     }
-    this.#log(`partition ${cut.join(",")}${oneWay ? " one way" : ""}`);
+    this.#log(`partition: ${kind}, ${cut.map((node) => node.host.id).join(",")}`);
     this.#in(this.#random() * 900, () => {
       for (const node of all) node.blocked.clear();
     });

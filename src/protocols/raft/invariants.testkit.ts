@@ -190,6 +190,17 @@ export class Invariants {
     if (other !== undefined && other !== host.id)
       fail(`election safety: ${other} and ${host.id} lead term ${term}`);
     this.#leaders.set(term, host.id);
+    const { voters, outgoing } = seen.memory.configurationAt(seen.memory.last);
+    for (const half of [voters, outgoing]) {
+      // A voter that has moved on to a later term may have voted in this one.
+      const could = half.filter((id) => {
+        const { disk } = this.#seen.get(id)!;
+        return disk.term > term || (disk.term === term && disk.vote === host.id);
+      });
+      if (half.length > 0 && could.length < majority(half.length)) {
+        fail(`${host.id} leads term ${term} with ${could.length} votes of ${half.length}`);
+      }
+    }
     this.committed.forEach((line, at) => {
       // A delayed vote can still elect a leader of a term that has been overtaken; it will never commit anything.
       if (line.committedIn >= term) return;

@@ -342,12 +342,39 @@ describe("snapshots", () => {
     bench.step({ type: "timer", timer: "election" });
     bench.step({ type: "timer", timer: "election" });
     expect(bench.raft.role).toBe("follower");
+    // The log goes on meanwhile, and what it commits waits.
+    const entries = [{ kind: "noop", term: 2 }] as const;
+    const append = {
+      type: "append",
+      term: 2,
+      round: 1,
+      prevIndex: 1,
+      prevTerm: 1,
+      commit: 2,
+      entries,
+    } as const;
+    const meanwhile = [...bench.from(two, append), ...bench.sync()];
+    expect(bench.raft.commitIndex).toBe(2);
+    expect(meanwhile.filter((effect) => effect.type === "apply")).toEqual([]);
     const done = bench.step({ type: "snapshot-stored", snapshot, next: null, installed: true });
     expect(outcomes(done)).toEqual(["7 unknown"]);
     expect(done[0]).toMatchObject({ type: "persist", records: [{ type: "log-start", index: 5, term: 2 }] });
     expect(sent(done)).toEqual([{ type: "append-accepted", term: 2, round: 0, match: 5 }]);
     expect([bench.raft.appliedIndex, bench.raft.commitIndex, bench.raft.logStart]).toEqual([5, 5, 5]);
   });
+});
+
+test("a snapshot that cannot be installed leaves the replica as it was, and what waited is applied", () => {
+  const bench = new Bench().lead();
+  const snapshot = { id: "s", index: 5 };
+  const chunk = { cursor: new Uint8Array(), data: bytes("s"), next: null };
+  bench.from(two, { type: "snapshot", term: 2, snapshot, snapshotTerm: 2, configuration: trio, chunk });
+  const entries = [{ kind: "noop", term: 2 }] as const;
+  bench.from(two, { type: "append", term: 2, round: 1, prevIndex: 1, prevTerm: 1, commit: 2, entries });
+  bench.sync();
+  expect(bench.step({ type: "snapshot-stored", snapshot, next: null, installed: false })).toEqual([
+    { type: "apply", entries: [{ kind: "noop", index: 2 }] },
+  ]);
 });
 
 test("a checkpoint alone rebuilds what is durable", () => {
