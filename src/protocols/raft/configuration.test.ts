@@ -34,6 +34,7 @@ test("truncation brings the configuration before it back, compaction keeps the o
   history.append(3, b);
   history.append(7, c);
   expect([2, 3, 6, 7, 9].map((index) => history.at(index))).toEqual([a, b, b, c, c]);
+  expect([8, 7, 6, 3, 2].map((index) => history.since(index))).toEqual([[c], [c], [b, c], [b, c], [a, b, c]]);
   history.compactTo(5);
   expect([history.at(5), history.at(6), history.latest]).toEqual([b, b, c]);
   history.truncateFrom(7);

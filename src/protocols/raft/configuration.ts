@@ -105,6 +105,13 @@ export class ConfigurationHistory {
     return found;
   }
 
+  /** The configuration in force at `index`, and all later ones. */
+  since(index: LogIndex): readonly Configuration[] {
+    let from = this.#steps.length - 1;
+    while (from > 0 && this.#steps[from]!.index > index) from--;
+    return this.#steps.slice(from).map((step) => step.configuration);
+  }
+
   /** Forgets what a log that starts at `index` no longer needs. */
   compactTo(index: LogIndex): void {
     while (this.#steps.length > 1 && this.#steps[1]!.index <= index) this.#steps.shift();

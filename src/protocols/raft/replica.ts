@@ -140,13 +140,11 @@ export class Replica {
   }
 
   /**
-   * May become leader: a voter, also one that an uncommitted configuration removes. It may be the only one that has this
-   * configuration, and without it nobody could be elected (thesis, 4.2.2). It counts its own vote only where it is a voter.
+   * May become leader: a voter, also one that configurations not known to be committed remove. It may be the only one that
+   * has them, and without it nobody could be elected (thesis, 4.2.2). It counts its own vote only where it is a voter.
    */
   get promotable(): boolean {
-    if (isVoter(this.configuration, this.id)) return true;
-    const { configurations, commitIndex } = this;
-    return configurations.latestIndex > commitIndex && isVoter(configurations.at(commitIndex), this.id);
+    return this.configurations.since(this.commitIndex).some((one) => isVoter(one, this.id));
   }
 
   /** The state is being replaced by a snapshot. */
