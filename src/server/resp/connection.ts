@@ -236,7 +236,7 @@ class ExecOperation extends Running {
   protected execute(): void {
     const { connection } = this;
     const { node, probe } = connection.server;
-    this.#transaction.run(node, connection, this.version, this.#watches, probe, (reply) =>
+    this.#transaction.run(node, this.version, this.#watches, probe, (reply) =>
       connection.answer(this, reply),
     );
   }
@@ -644,8 +644,13 @@ export class Connection implements Session {
     const watches = this.#watches;
     this.#transaction = null;
     this.#watches = new Watches();
-    if (transaction.failed) this.#push(EXECABORT);
-    else this.#submit(new ExecOperation(this, transaction, watches));
+    if (transaction.failed) {
+      this.#push(EXECABORT);
+      return;
+    }
+    const operation = new ExecOperation(this, transaction, watches);
+    transaction.settle(this);
+    this.#submit(operation);
   }
 
   #watch(transaction: Transaction | null, args: Args, bytes: number): void {

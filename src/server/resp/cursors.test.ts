@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CursorTable, type ScanPosition } from "./cursors.ts";
 
-const at = (from: string, scope = "SCAN"): ScanPosition => ({ scope, shard: 0, from: Buffer.from(from) });
+const at = (from: string, scope = "SCAN"): ScanPosition => ({ scope, group: 0, from: Buffer.from(from) });
 
 describe("cursors", () => {
   test("stand for a position, in their own scan only", () => {

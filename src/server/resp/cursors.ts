@@ -8,8 +8,8 @@ import { randomInt } from "node:crypto";
 export interface ScanPosition {
   /** What the cursor belongs to: "SCAN", or the command and its key. A cursor is of no use elsewhere. */
   readonly scope: string;
-  /** The shard's place in the list, for scans over shards. */
-  readonly shard: number;
+  /** The shard that is being walked, in a scan over shards; else 0. */
+  readonly group: number;
   /** Where the shard's own scan goes on. */
   readonly from: Uint8Array;
 }

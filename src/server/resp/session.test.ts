@@ -153,7 +153,7 @@ describe("COMMAND", () => {
 
   test("GETKEYS", async () => {
     expect(await call("COMMAND", "GETKEYS", "MSET", "a", "1", "b", "2")).toEqual(["a", "b"]);
-    expect(await call("COMMAND", "GETKEYS", "PING")).toBe("-ERR The command has no key arguments");
+    expect(await call("COMMAND", "GETKEYS", "PING", "x")).toBe("-ERR The command has no key arguments");
     expect(await call("COMMAND", "GETKEYS", "GET", "a", "b")).toBe(
       "-ERR Invalid number of arguments specified for command",
     );
@@ -281,12 +281,46 @@ describe("keys of all shards", () => {
     expect(await call("RANDOMKEY")).toBeNull();
   });
 
+  test("KEYS over more pages than a call stack is deep", async () => {
+    await running.close();
+    const many = new FakeNode({ atOnce: true, shards: 20_000 });
+    running = await startServer({ node: many });
+    client = await running.connect();
+    await call("SET", "a", 1);
+    expect(await call("KEYS", "*")).toEqual(["a"]);
+  });
+
   test("KEYS over its limit says what to use instead", async () => {
     await running.close();
     running = await startServer({ node, options: { maxListedKeys: 100 } });
     client = await running.connect();
     expect(await call("KEYS", "*")).toBe("-ERR more than 100 keys match: use SCAN");
     expect(await call("KEYS", "k1*")).toHaveLength(keys.filter((key) => key.startsWith("k1")).length);
+  });
+});
+
+describe("MEMORY USAGE", () => {
+  test("grows with what a key holds", async () => {
+    const usage = async (...args: Argument[]): Promise<number> =>
+      (await call("MEMORY", "USAGE", ...args)) as number;
+    await call("SET", "s", "x".repeat(1000));
+    await call("SADD", "set", ...Array.from({ length: 100 }, (_, i) => `member-${i}`));
+    await call(
+      "HSET",
+      "hash",
+      ...Array.from({ length: 100 }, (_, i) => [`field-${i}`, "x".repeat(100)]).flat(),
+    );
+    expect(await usage("s")).toBeGreaterThan(1000);
+    expect(await usage("s")).toBeLessThan(1200);
+    expect(await usage("set")).toBeGreaterThan(100 * 8);
+    expect(await usage("hash")).toBeGreaterThan(await usage("set"));
+    expect(await usage("hash", "SAMPLES", "0")).toBeGreaterThan(100 * 100);
+    expect(await usage("none")).toBeNull();
+    expect(await call("MEMORY", "USAGE")).toBe("-ERR wrong number of arguments for 'memory|usage' command");
+    expect(await call("MEMORY", "USAGE", "s", "SAMPLES", "x")).toBe(
+      "-ERR value is not an integer or out of range",
+    );
+    expect(await call("MEMORY", "NOSUCH")).toBe("-ERR unknown subcommand 'NOSUCH'. Try MEMORY HELP.");
   });
 });
 

@@ -26,6 +26,8 @@ const namesKey = (command: DataCommand, args: Args): boolean => command.spec.key
 interface Queued {
   readonly command: DataCommand | ImmediateCommand;
   readonly args: Args;
+  /** What it answers, where that is known without the node. */
+  answer: Reply | undefined;
 }
 
 export class Transaction {
@@ -39,8 +41,20 @@ export class Transaction {
   }
 
   queue(command: DataCommand | ImmediateCommand, args: Args, bytes: number): void {
-    this.#queued.push({ command, args });
+    this.#queued.push({ command, args, answer: undefined });
     this.bytes += bytes;
+  }
+
+  /**
+   * Runs what the door itself answers, when EXEC is read: in the place that it has among the session's commands, though
+   * before it is known whether a watched key has changed.
+   */
+  settle(session: Session): void {
+    for (const each of this.#queued) {
+      const { command, args } = each;
+      if (command.kind !== "data") each.answer = command.run(session, args);
+      else if (!namesKey(command, args)) each.answer = command.spec.validate?.(args) ?? NO_KEY;
+    }
   }
 
   /** All keys it touches or watches, as binary strings. */
@@ -68,7 +82,6 @@ export class Transaction {
   /** `probe` reads a key's version; it stands in where only watches have to be checked. */
   run(
     node: KvorumNode,
-    session: Session,
     version: RespVersion,
     watches: Watches,
     probe: DataCommand,
@@ -79,32 +92,27 @@ export class Transaction {
       return;
     }
     const calls: CommandCall[] = [];
-    for (const { command, args } of this.#queued) {
-      if (command.kind === "data" && namesKey(command, args)) calls.push({ spec: command.spec, args });
+    for (const { command, args, answer } of this.#queued) {
+      if (command.kind === "data" && answer === undefined) calls.push({ spec: command.spec, args });
     }
     const watched = watches.keys[0];
     if (calls.length === 0 && watched !== undefined) calls.push({ spec: probe.spec, args: [watched.key] });
     if (calls.length === 0) {
-      done(this.#merge([], session, version));
+      done(this.#merge([], version));
       return;
     }
     node.transaction(calls, watches.keys, {}, (reply) => {
-      done(
-        Array.isArray(reply)
-          ? this.#merge(reply as readonly Reply[], session, version)
-          : (reply ?? NULL_ARRAY),
-      );
+      done(Array.isArray(reply) ? this.#merge(reply as readonly Reply[], version) : (reply ?? NULL_ARRAY));
     });
   }
 
   /** Puts the replies of the shard and those of the door into the order in which the commands were queued. */
-  #merge(replies: readonly Reply[], session: Session, version: RespVersion): Reply {
+  #merge(replies: readonly Reply[], version: RespVersion): Reply {
     let next = 0;
-    return this.#queued.map(({ command, args }) => {
-      if (command.kind !== "data") return command.run(session, args);
-      if (!namesKey(command, args)) return command.spec.validate?.(args) ?? NO_KEY;
+    return this.#queued.map(({ command, answer }) => {
+      if (answer !== undefined) return answer;
       const reply = replies[next++]!;
-      return command.pairs && version === 2 ? flattened(reply) : reply;
+      return command.kind === "data" && command.pairs && version === 2 ? flattened(reply) : reply;
     });
   }
 }

@@ -9,6 +9,7 @@ import { HELLO_COMMANDS } from "./hello.ts";
 import { INFO } from "./info.ts";
 import { KEYSPACE_COMMANDS } from "./keyspace.ts";
 import { KVORUM } from "./kvorum.ts";
+import { MEMORY } from "./memory.ts";
 import { SCAN_COMMANDS } from "./scan.ts";
 
 export const SESSION_COMMANDS: readonly SessionCommand[] = [
@@ -21,5 +22,6 @@ export const SESSION_COMMANDS: readonly SessionCommand[] = [
   ...KEYSPACE_COMMANDS,
   ...SCAN_COMMANDS,
   ...DIAGNOSTIC_COMMANDS,
+  MEMORY,
   KVORUM,
 ];

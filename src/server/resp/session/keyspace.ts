@@ -1,11 +1,12 @@
 /** Commands over all shards: counting, listing, choosing and removing keys. */
 import { randomInt } from "node:crypto";
 import { Failure, OK, type Reply } from "../../../core/reply.ts";
+import type { ShardInfo } from "../../../node/api.ts";
 import type { OrderedCommand, Session } from "../session.ts";
 import { SYNTAX_ERROR } from "../failures.ts";
 import { word } from "../values.ts";
 import { firstFailure, onEveryShard, onShard } from "./shards.ts";
-import { readPage } from "./pages.ts";
+import { type Page, readPage } from "./pages.ts";
 
 type Done = (reply: Reply) => void;
 
@@ -32,7 +33,7 @@ export const KEYSPACE_COMMANDS: readonly OrderedCommand[] = [
     since: "1.0.0",
     summary: "Find all keys matching the given pattern (SCAN does the same in pieces)",
     flags: ["readonly"],
-    run: (session, args, done) => new Listing(session, args[0]!, done).next(),
+    run: (session, args, done) => new Listing(session, args[0]!, done).start(),
   },
   {
     kind: "ordered",
@@ -111,41 +112,52 @@ class Listing {
   readonly #session: Session;
   readonly #pattern: Uint8Array;
   readonly #done: Done;
+  readonly #shards: readonly ShardInfo[];
   readonly #keys: Reply[] = [];
   #shard = 0;
   #from: Uint8Array = NOTHING;
+  /** A page came while the call that asked for it was still running: the loop goes on, instead of nesting. */
+  #asking = false;
+  #came = false;
 
   constructor(session: Session, pattern: Uint8Array, done: Done) {
     this.#session = session;
     this.#pattern = pattern;
     this.#done = done;
+    this.#shards = session.server.node.shards();
   }
 
-  next(): void {
-    const { node, options: limits } = this.#session.server;
-    const shard = node.shards()[this.#shard];
+  start(): void {
+    this.#asking = true;
+    do {
+      this.#came = false;
+      this.#ask();
+    } while (this.#came);
+    this.#asking = false;
+  }
+
+  #ask(): void {
+    const shard = this.#shards[this.#shard];
     if (shard === undefined) {
       this.#done(this.#keys);
       return;
     }
     const query = { from: this.#from, count: KEYS_PER_PAGE, match: this.#pattern, type: NOTHING };
-    readPage(node, shard.group, query, options(this.#session), (page) => {
-      if (page instanceof Failure) {
-        this.#done(page);
-        return;
-      }
-      for (const key of page.elements) this.#keys.push(key);
-      if (this.#keys.length > limits.maxListedKeys) {
-        this.#done(new Failure(`ERR more than ${limits.maxListedKeys} keys match: use SCAN`));
-        return;
-      }
-      if (page.next === null) {
-        this.#shard++;
-        this.#from = NOTHING;
-      } else {
-        this.#from = page.next;
-      }
-      this.next();
+    readPage(this.#session.server.node, shard.group, query, options(this.#session), (page) => {
+      const failure = page instanceof Failure ? page : this.#take(page);
+      if (failure !== null) this.#done(failure);
+      else if (this.#asking) this.#came = true;
+      else this.start();
     });
+  }
+
+  #take(page: Page): Failure | null {
+    const { maxListedKeys } = this.#session.server.options;
+    for (const key of page.elements) this.#keys.push(key);
+    if (this.#keys.length > maxListedKeys)
+      return new Failure(`ERR more than ${maxListedKeys} keys match: use SCAN`);
+    if (page.next === null) this.#shard++;
+    this.#from = page.next ?? NOTHING;
+    return null;
   }
 }

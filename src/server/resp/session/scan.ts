@@ -1,6 +1,6 @@
 /**
- * SCAN, HSCAN and SSCAN. What is there from the start of a scan to its end is returned exactly once: shards are walked in
- * their order, and each in the order of its keys. Cursors are good at the node that gave them (see `cursors.ts`).
+ * SCAN, HSCAN and SSCAN. What is there from the start of a scan to its end is returned exactly once: shards are walked one
+ * after the other, and each in the order of its keys. Cursors are good at the node that gave them (see `cursors.ts`).
  */
 import { binaryString } from "../../../core/bytes.ts";
 import { Failure, type Reply } from "../../../core/reply.ts";
@@ -58,34 +58,30 @@ function scan(session: Session, args: Args, done: Done): void {
     done(unknownCursor(cursor));
     return;
   }
-  const shards = node.shards();
-  const shard = shards[position.shard];
+  // By the numbers of their groups, which are never reused: keyspaces may come and go while a scan goes on.
+  const shards = node.shards().toSorted((a, b) => a.group - b.group);
+  const shard = shards.find(({ group }) => group >= position.group);
   if (shard === undefined) {
-    // The keyspaces at the end of the list were dropped meanwhile, and their keys with them.
     done(shards.length === 0 ? NO_SHARDS : [bulk("0"), []]);
     return;
   }
-  readPage(
-    node,
-    shard.group,
-    { from: position.from, ...options },
-    { consistency: session.consistency },
-    (page) => {
-      if (page instanceof Failure) {
-        done(page);
-        return;
-      }
-      const next =
-        page.next === null
-          ? { scope: "SCAN", shard: position.shard + 1, from: NOTHING }
-          : { scope: "SCAN", shard: position.shard, from: page.next };
-      const ended = next.shard >= node.shards().length;
-      done(stepReply(ended ? 0 : cursors.save(next, cursor), page));
-    },
-  );
+  const from = shard.group === position.group ? position.from : NOTHING;
+  readPage(node, shard.group, { from, ...options }, { consistency: session.consistency }, (page) => {
+    if (page instanceof Failure) {
+      done(page);
+      return;
+    }
+    const next = {
+      scope: "SCAN",
+      group: shard.group + (page.next === null ? 1 : 0),
+      from: page.next ?? NOTHING,
+    };
+    const ended = !shards.some(({ group }) => group >= next.group);
+    done(stepReply(ended ? 0 : cursors.save(next, cursor), page));
+  });
 }
 
-const START = { scope: "SCAN", shard: 0, from: NOTHING };
+const START = { scope: "SCAN", group: 0, from: NOTHING };
 
 function elementScan(name: "hscan" | "sscan", group: string, summary: string): OrderedCommand {
   return {
@@ -126,7 +122,7 @@ function elementScan(name: "hscan" | "sscan", group: string, summary: string): O
           done(page);
           return;
         }
-        const next = page.next === null ? 0 : cursors.save({ scope, shard: 0, from: page.next }, cursor);
+        const next = page.next === null ? 0 : cursors.save({ scope, group: 0, from: page.next }, cursor);
         done(stepReply(next, onlyMatching(page, options.match, name === "hscan" ? 2 : 1)));
       });
     },
