@@ -103,7 +103,7 @@ export class Flusher {
 
   /** Runs `run`, at once or later, at a moment when the store reflects at least what is applied now. */
   whenFlushed(state: GroupState, run: (error: DiskError | null) => void): void {
-    if (this.#failed !== null || state.settled) {
+    if (this.#failed !== null || !state.dirty) {
       run(this.#failed);
       return;
     }
@@ -114,7 +114,7 @@ export class Flusher {
   /** Flushes every group. One in the middle of an entry is waited for, except when the store is being closed. */
   flushAll(run: (error: DiskError | null) => void): void {
     const waiting = [...this.#host.groups()].filter(
-      (state) => !state.settled && !(this.#closing && state.midEntry),
+      (state) => state.dirty && !(this.#closing && state.midEntry),
     );
     let left = waiting.length;
     let first: DiskError | null = null;
@@ -230,6 +230,7 @@ export class Flusher {
     // Since it was sealed, a group may have been destroyed or given up its place to a snapshot.
     const valid = parts.filter(({ state, sealed }) => state.flushing === sealed && !state.switching);
     if (valid.length === 0) {
+      this.problem = null;
       this.#gather(newBatch());
       return;
     }

@@ -63,12 +63,8 @@ export class GroupState {
     this.prefix = recordPrefix(group, generation);
   }
 
+  /** The store lacks something that has been applied. */
   get dirty(): boolean {
     return this.appliedIndex > this.durableIndex;
-  }
-
-  /** The store has exactly the applied state, and no write of it is under way. */
-  get settled(): boolean {
-    return !this.dirty && this.flushing === null && !this.switching;
   }
 }

@@ -109,7 +109,7 @@ test("random histories on the simulated store agree with a plain map", async () 
   const property = fc.asyncProperty(fc.integer(), fc.array(step, { maxLength: 60 }), (seed, steps) =>
     new Play(simulatedStage(seed)).run(steps),
   );
-  await expect(fc.assert(property, { numRuns: 250 })).resolves.toBeUndefined();
+  await expect(fc.assert(property, { numRuns: 400 })).resolves.toBeUndefined();
 });
 
 test("random histories on the level store agree with a plain map", async () => {

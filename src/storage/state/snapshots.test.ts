@@ -175,6 +175,7 @@ test("a group that leaves the node answers what was waiting, and forgets what it
       receiver.wait<void>((done) => receiver.state.resetGroup(G1, done));
       receiver.clock.run(100);
       expect(answers).toHaveLength(asked + 1);
+      expect(answers.filter((kind) => kind === "missing").length).toBeGreaterThanOrEqual(midEntry ? 2 : 0);
       expect(receiver.state.expectedCursor(G1, handle)).toHaveLength(0);
       expect(records.appliedIndex).toBe(0);
       apply(records, ["a", "back", "1"]);
@@ -323,6 +324,38 @@ test("while a snapshot is being installed nothing is applied, and an entry under
   receiver.clock.run(100);
   expect(installed).toBe(true);
   expect(contents(receiver)).toEqual(contents(node));
+});
+
+test("a flush that was being prepared does not come after the snapshot that takes its place", () => {
+  const node = sender();
+  const handle = exported(node);
+  const pieces = readAll(node, handle, 100_000);
+  let refused = 0;
+  for (const full of [false, true]) {
+    for (let steps = 0; steps < 8; steps++) {
+      const receiver = laggard(steps);
+      const records = receiver.state.openGroup(G1);
+      records.begin();
+      for (let i = 0; i < 5000; i++) records.put("bulk", `${i}`, bytes("1"));
+      records.applied(4, bytes("m"));
+      receiver.state.flush(() => undefined);
+      for (let i = 0; i < steps; i++) receiver.clock.step();
+      let kind: string | undefined;
+      receiver.disk.setFull(full);
+      receiver.state.importChunk(G1, handle, pieces[0]!, (error) => (kind = error?.kind ?? "installed"));
+      receiver.clock.runUntil(() => kind !== undefined);
+      receiver.disk.setFull(false);
+      receiver.clock.run(10_000);
+      expect(kind).toBe(full ? "full" : "installed");
+      expect(records.flushedIndex).toBe(full ? 4 : 62);
+      if (full) refused++;
+      receiver.restart();
+      const again = receiver.state.openGroup(G1);
+      expect(again.appliedIndex).toBe(full ? 4 : 62);
+      expect(text(again.get("bulk", "4999"))).toBe(full ? "1" : undefined);
+    }
+  }
+  expect(refused).toBe(8);
 });
 
 test("a snapshot that is not newer than the state changes nothing and leaves nothing", () => {

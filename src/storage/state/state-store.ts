@@ -192,7 +192,8 @@ export class StateStore {
 
   /**
    * A snapshot of the group's present state (at the end of the entry that is being applied, if one is). The caller
-   * releases it. Errors: `full`, `missing` when the group is destroyed meanwhile, or the store's failure.
+   * releases it. On a full disk it comes when there is space. Errors: `missing` when the group is deleted meanwhile, `io`
+   * when the store is closed, or the store's failure.
    */
   exportSnapshot(group: GroupId, done: Done<SnapshotHandle>): void {
     const { state } = this.#group(group);
