@@ -12,7 +12,8 @@
  *        released in their order. An effect without `after` runs at once, also while writes are under way.
  *  - H4. Messages may be lost, delayed, duplicated and reordered. The protocol copes.
  *  - H5. `apply` effects arrive in log order without gaps, and the host applies them in that order.
- *  - H6. A `set-timer` replaces the timer of that name. The host draws the delay from [min, max] uniformly.
+ *  - H6. A `set-timer` replaces the timer of that name. The host draws the delay from [min, max] uniformly;
+ *        it is never shorter than a millisecond, so that a rounding error cannot become an endless loop.
  *  - H7. `now` is monotonic within a process (never goes back), in milliseconds, and unrelated between nodes.
  */
 import type { ErrorCode } from "./errors.ts";

@@ -9,10 +9,13 @@ import { encodeAdminFrame } from "./frames.ts";
 import type { Replica } from "./replica.ts";
 import { Request } from "./request.ts";
 import type { RoutingTable } from "./routing-table.ts";
+import { SeenRequests } from "./seen-requests.ts";
 
 export interface AdministrationHost {
   readonly clock: Clock;
   readonly self: NodeId;
+  /** Drawn at the start of this process, below 2^32. */
+  readonly epoch: number;
   table(): RoutingTable;
   replica(group: GroupId): Replica | undefined;
   isUp(node: NodeId): boolean;
@@ -36,6 +39,7 @@ const RETRY_MS = 50;
 export class Administration {
   readonly #host: AdministrationHost;
   readonly #pending = new Map<number, Pending>();
+  readonly #seen = new SeenRequests();
   #nextId = 1;
   #closed = false;
 
@@ -126,7 +130,7 @@ export class Administration {
 
   #ask(peer: NodeId, remote: Remote, done: (result: CatalogResult) => void): boolean {
     const id = this.#nextId++;
-    if (!this.#host.send(peer, encodeAdminFrame("admin", id, remote))) return false;
+    if (!this.#host.send(peer, encodeAdminFrame("admin", this.#host.epoch, id, remote))) return false;
     const timer = this.#host.clock.setTimer(TIMEOUT_MS, () => {
       this.#pending.delete(id);
       done(failed("timeout", "The leader did not answer in time; the change may have been made."));
@@ -175,9 +179,10 @@ export class Administration {
     replica.proposeRaw(encodeCatalogCommand(remote.command), request);
   }
 
-  onRequest(from: NodeId, id: number, body: unknown): void {
+  onRequest(from: NodeId, epoch: number, id: number, body: unknown): void {
+    if (!this.#seen.isNew(from, epoch, id)) return;
     const answer = (result: CatalogResult): void => {
-      this.#host.send(from, encodeAdminFrame("admin-result", id, result));
+      this.#host.send(from, encodeAdminFrame("admin-result", epoch, id, result));
     };
     const remote = body as Remote;
     const replica = this.#host.replica(remote.type === "transfer" ? remote.group : SYSTEM_GROUP);
@@ -185,7 +190,8 @@ export class Administration {
     else answer(failed("not-leader", "This node does not lead the group."));
   }
 
-  onResult(id: number, body: unknown): void {
+  onResult(epoch: number, id: number, body: unknown): void {
+    if (epoch !== this.#host.epoch) return;
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
     pending?.done(body as CatalogResult);

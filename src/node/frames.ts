@@ -4,6 +4,9 @@
  *   requests   operations forwarded to where they are decided, all that one turn has for that peer
  *   responses  their outcomes, likewise
  *   admin, admin-result   catalog requests, as JSON: rare, and easier to read in a capture
+ *
+ * Requests and their outcomes carry the asking process' epoch, a number drawn at its start: a restarted node counts its
+ * requests anew, and must not take a late outcome of its former life for that of a new request.
  */
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
@@ -44,10 +47,10 @@ export interface ForwardedResponse {
 
 export type PeerFrame =
   | { readonly kind: "protocol"; readonly group: GroupId; readonly message: Uint8Array }
-  | { readonly kind: "requests"; readonly requests: readonly ForwardedRequest[] }
-  | { readonly kind: "responses"; readonly responses: readonly ForwardedResponse[] }
-  | { readonly kind: "admin"; readonly id: number; readonly request: unknown }
-  | { readonly kind: "admin-result"; readonly id: number; readonly result: unknown };
+  | { readonly kind: "requests"; readonly epoch: number; readonly requests: readonly ForwardedRequest[] }
+  | { readonly kind: "responses"; readonly epoch: number; readonly responses: readonly ForwardedResponse[] }
+  | { readonly kind: "admin"; readonly epoch: number; readonly id: number; readonly request: unknown }
+  | { readonly kind: "admin-result"; readonly epoch: number; readonly id: number; readonly result: unknown };
 
 export function encodeProtocolFrame(group: GroupId, message: Uint8Array): Uint8Array {
   const writer = new ByteWriter(message.length + 8);
@@ -57,13 +60,21 @@ export function encodeProtocolFrame(group: GroupId, message: Uint8Array): Uint8A
   return writer.finish();
 }
 
-/** Collects the requests or the responses of one turn for one peer. */
+/** Collects the requests of one turn for one peer. */
 export class RequestFrameBuilder {
+  readonly #epoch: number;
   readonly #writer = new ByteWriter(1024);
+
+  constructor(epoch: number) {
+    this.#epoch = epoch;
+  }
 
   add(request: ForwardedRequest): void {
     const writer = this.#writer;
-    if (writer.length === 0) writer.u8(KIND.requests);
+    if (writer.length === 0) {
+      writer.u8(KIND.requests);
+      writer.u32(this.#epoch);
+    }
     writer.varint(request.id);
     writer.varint(request.group);
     writer.varint(Math.max(0, Math.ceil(request.timeout)));
@@ -82,13 +93,22 @@ export class RequestFrameBuilder {
 
 const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
 
+/** Collects the outcomes of one turn for one peer; `epoch` is the asking process'. */
 export class ResponseFrameBuilder {
+  readonly epoch: number;
   readonly #writer = new ByteWriter(1024);
+
+  constructor(epoch: number) {
+    this.epoch = epoch;
+  }
 
   add(response: ForwardedResponse): void {
     const writer = this.#writer;
     const { id, outcome } = response;
-    if (writer.length === 0) writer.u8(KIND.responses);
+    if (writer.length === 0) {
+      writer.u8(KIND.responses);
+      writer.u32(this.epoch);
+    }
     writer.varint(id);
     if (outcome.ok) {
       writer.u8(0);
@@ -113,9 +133,15 @@ export class ResponseFrameBuilder {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function encodeAdminFrame(kind: "admin" | "admin-result", id: number, body: unknown): Uint8Array {
+export function encodeAdminFrame(
+  kind: "admin" | "admin-result",
+  epoch: number,
+  id: number,
+  body: unknown,
+): Uint8Array {
   const writer = new ByteWriter();
   writer.u8(kind === "admin" ? KIND.admin : KIND.adminResult);
+  writer.u32(epoch);
   writer.varint(id);
   writer.bytes(encoder.encode(JSON.stringify(body)));
   return writer.finish();
@@ -131,23 +157,26 @@ export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
       return { kind: "protocol", group, message: reader.raw(reader.remaining) };
     }
     case KIND.requests: {
+      const epoch = reader.u32();
       const requests: ForwardedRequest[] = [];
       while (reader.remaining > 0) requests.push(decodeRequest(reader));
-      return { kind: "requests", requests };
+      return { kind: "requests", epoch, requests };
     }
     case KIND.responses: {
+      const epoch = reader.u32();
       const responses: ForwardedResponse[] = [];
       while (reader.remaining > 0) responses.push({ id: reader.varint(), outcome: decodeOutcome(reader) });
-      return { kind: "responses", responses };
+      return { kind: "responses", epoch, responses };
     }
     case KIND.admin:
     case KIND.adminResult: {
+      const epoch = reader.u32();
       const id = reader.varint();
       const body = parseJson(reader.bytes());
       reader.end();
       return kind === KIND.admin
-        ? { kind: "admin", id, request: body }
-        : { kind: "admin-result", id, result: body };
+        ? { kind: "admin", epoch, id, request: body }
+        : { kind: "admin-result", epoch, id, result: body };
     }
     default:
       throw new CodecError(`unknown frame kind ${kind}`);

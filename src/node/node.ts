@@ -229,9 +229,11 @@ export class Node implements KvorumNode {
     const { clock, random, log: logger } = this.#world;
     const persister = new Persister(log, clock, logger, (error) => this.#storageFailed(error));
     const loop = new TurnLoop(clock, persister, this.#transport, () => router);
+    const epoch = Math.floor(random.next() * 2 ** 32);
     const router = new Router({
       clock,
       self: identity.node,
+      epoch,
       replica: (group) => replicas.get(group),
       holders: (group) => this.#table.group(group)?.replicas ?? [],
       isUp: (node) => this.#transport.isUp(node),
@@ -277,6 +279,7 @@ export class Node implements KvorumNode {
     const administration = new Administration({
       clock,
       self: identity.node,
+      epoch,
       table: () => this.#table,
       replica: (group) => replicas.get(group),
       isUp: (node) => this.#transport.isUp(node),
@@ -420,16 +423,16 @@ export class Node implements KvorumNode {
             running.replicas.get(frame.group)?.onMessage(from, frame.message);
             break;
           case "requests":
-            running.router.onRequests(from, frame.requests);
+            running.router.onRequests(from, frame.epoch, frame.requests);
             break;
           case "responses":
-            running.router.onResponses(frame.responses);
+            running.router.onResponses(frame.epoch, frame.responses);
             break;
           case "admin":
-            running.administration.onRequest(from, frame.id, frame.request);
+            running.administration.onRequest(from, frame.epoch, frame.id, frame.request);
             break;
           case "admin-result":
-            running.administration.onResult(frame.id, frame.result);
+            running.administration.onResult(frame.epoch, frame.id, frame.result);
             break;
         }
       } catch (error) {

@@ -51,6 +51,8 @@ export interface ReplicaHost {
   maxValueBytes(group: GroupId): number;
 }
 
+/** What is left of a delay may be a rounding error that no clock ever passes: a timer takes at least this long. */
+const SHORTEST_TIMER_MS = 1;
 /** How soon a received piece of a snapshot is stored again when the disk was full. */
 const STORE_RETRY_MS = 500;
 
@@ -347,7 +349,7 @@ export class Replica {
 
   #setTimer(name: RaftVocabulary["timer"], min: Millis, max: Millis): void {
     this.#timers.get(name)?.cancel();
-    const delay = min + (max - min) * this.#host.random.next();
+    const delay = Math.max(SHORTEST_TIMER_MS, min + (max - min) * this.#host.random.next());
     this.#timers.set(
       name,
       this.#host.clock.setTimer(delay, () => {
@@ -467,7 +469,9 @@ export class Replica {
   }
 
   get #mayApply(): boolean {
-    return !this.#suspended && this.#readsLoading === 0 && this.#failure === null;
+    return (
+      !this.#suspended && !this.#records.installing && this.#readsLoading === 0 && this.#failure === null
+    );
   }
 
   #apply(entry: Committed<RaftVocabulary>): void {
@@ -607,6 +611,12 @@ export class Replica {
       if (this.#failure !== null || this.#closed) return;
       if (error?.kind === "full") {
         this.#host.clock.setTimer(STORE_RETRY_MS, () => this.#storeSnapshot(snapshot, chunk));
+      } else if (error?.kind === "corrupt") {
+        // The sender's fault, not this disk's. It asks again what is expected next.
+        this.#host.logger.warn(
+          { group: this.group, problem: error.message },
+          "dropped a piece of a snapshot",
+        );
       } else if (error !== null || stored === undefined) {
         this.fail(error ?? new InvariantError("a stored piece without a result"));
       } else {

@@ -15,11 +15,14 @@ import {
 } from "./frames.ts";
 import type { Replica } from "./replica.ts";
 import { Request, type RetryPolicy } from "./request.ts";
+import { SeenRequests } from "./seen-requests.ts";
 import { MAX_FORWARDED_REPLY_BYTES, MAX_GATHERED_BYTES } from "./sizes.ts";
 
 export interface RouterHost {
   readonly clock: Clock;
   readonly self: NodeId;
+  /** Drawn at the start of this process, below 2^32. */
+  readonly epoch: number;
   replica(group: GroupId): Replica | undefined;
   /** Nodes that should hold the group, for those who do not. */
   holders(group: GroupId): readonly NodeId[];
@@ -55,6 +58,7 @@ export class Router {
   readonly #forwards = new Map<number, Forward>();
   readonly #outgoing = new Map<NodeId, Outgoing>();
   readonly #answers = new Map<NodeId, ResponseFrameBuilder>();
+  readonly #seen = new SeenRequests();
   /** What the last refusal said about a group of which this node has no replica. */
   readonly #hints = new Map<GroupId, NodeId>();
   #nextId = 1;
@@ -122,7 +126,7 @@ export class Router {
   #forward(request: Request, peer: NodeId): void {
     let outgoing = this.#outgoing.get(peer);
     if (outgoing === undefined) {
-      outgoing = { builder: new RequestFrameBuilder(), ids: [] };
+      outgoing = { builder: new RequestFrameBuilder(this.#host.epoch), ids: [] };
       this.#outgoing.set(peer, outgoing);
     }
     const id = this.#nextId++;
@@ -195,7 +199,8 @@ export class Router {
     return true;
   };
 
-  onResponses(responses: readonly ForwardedResponse[]): void {
+  onResponses(epoch: number, responses: readonly ForwardedResponse[]): void {
+    if (epoch !== this.#host.epoch) return;
     for (const { id, outcome } of responses) {
       const forward = this.#forwards.get(id);
       if (forward === undefined) continue;
@@ -205,10 +210,11 @@ export class Router {
     }
   }
 
-  /** Requests of another node. They are answered in any case, and never passed on. */
-  onRequests(from: NodeId, requests: readonly ForwardedRequest[]): void {
+  /** Requests of another node. They are answered, once each, and never passed on. */
+  onRequests(from: NodeId, epoch: number, requests: readonly ForwardedRequest[]): void {
     const now = this.#host.clock.now();
     for (const { id, group, write, consistency, timeout, operation } of requests) {
+      if (!this.#seen.isNew(from, epoch, id)) continue;
       const request = new Request(
         group,
         operation,
@@ -217,7 +223,7 @@ export class Router {
         now + timeout,
         null,
         (reply, failure) => {
-          this.#answer(from, {
+          this.#answer(from, epoch, {
             id,
             outcome:
               failure === null
@@ -231,10 +237,11 @@ export class Router {
     }
   }
 
-  #answer(to: NodeId, response: ForwardedResponse): void {
+  #answer(to: NodeId, epoch: number, response: ForwardedResponse): void {
     let builder = this.#answers.get(to);
-    if (builder === undefined) {
-      builder = new ResponseFrameBuilder();
+    if (builder === undefined || builder.epoch !== epoch) {
+      // What is gathered for a former life of the peer interests nobody any more.
+      builder = new ResponseFrameBuilder(epoch);
       this.#answers.set(to, builder);
     }
     builder.add(response);
