@@ -13,6 +13,8 @@ export interface RequestFailure {
   readonly leader: NodeId | null;
 }
 
+let lastSequence = 0;
+
 /** Takes a failed request for another attempt (true), or leaves it to fail. */
 export type RetryPolicy = (request: Request, error: ErrorCode, leader: NodeId | null) => boolean;
 
@@ -29,6 +31,8 @@ export class Request {
   /** It may have been ordered somewhere: from now on a passed deadline is indefinite. */
   exposed = false;
   settled = false;
+  /** Grows with every request of this process. */
+  readonly sequence: number = ++lastSequence;
   readonly #retry: RetryPolicy | null;
   readonly #done: (reply: Reply, failure: RequestFailure | null) => void;
 

@@ -63,6 +63,8 @@ export class Router {
   readonly #hints = new Map<GroupId, NodeId>();
   #nextId = 1;
   #parked: Request[] = [];
+  /** Groups with parked writes: later writes wait behind them. */
+  readonly #parkedWrites = new Set<GroupId>();
   #retryTimer = false;
 
   constructor(host: RouterHost) {
@@ -85,6 +87,10 @@ export class Router {
   }
 
   #submitWrite(request: Request, replica: Replica | undefined): void {
+    if (this.#parkedWrites.has(request.group) && !request.forwarded) {
+      this.#park(request);
+      return;
+    }
     if (replica?.isLeader === true) {
       const refusal = this.#host.refusesWrites();
       if (refusal === null) replica.propose(request);
@@ -174,6 +180,7 @@ export class Router {
   #park(request: Request): void {
     if (request.settled) return;
     this.#parked.push(request);
+    if (request.write) this.#parkedWrites.add(request.group);
     if (this.#retryTimer) return;
     this.#retryTimer = true;
     this.#host.clock.setTimer(RETRY_INTERVAL_MS, () => {
@@ -182,10 +189,12 @@ export class Router {
     });
   }
 
+  /** In the order in which they were first submitted: a client's later write must not overtake its earlier one. */
   retryParked(): void {
     if (this.#parked.length === 0) return;
-    const parked = this.#parked;
+    const parked = this.#parked.sort((a, b) => a.sequence - b.sequence);
     this.#parked = [];
+    this.#parkedWrites.clear();
     for (const request of parked) this.submit(request);
   }
 
