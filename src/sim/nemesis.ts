@@ -1,5 +1,5 @@
 /** Faults in their time: what happens to a cluster while clients work on it, drawn from the seed. */
-import { type DirectedLink, partitions } from "../transport/network-faults.ts";
+import { type DirectedLink, NO_NETWORK_FAULTS, partitions } from "../transport/network-faults.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
@@ -52,10 +52,11 @@ export class Nemesis {
     this.#plan();
   }
 
-  /** Ends every fault: links heal, machines run. */
+  /** Ends every fault: links heal and lose nothing any more, machines run. */
   heal(): void {
     this.#running = false;
     this.#cluster.network.heal();
+    this.#cluster.network.setFaults(NO_NETWORK_FAULTS);
     for (const host of this.#cluster.hosts) {
       host.clock?.resume();
       host.start();
@@ -144,7 +145,10 @@ export class Nemesis {
       case "slow":
         note(`network for ${Math.round(lasts)} ms`);
         network.setFaults({ delayMin: 5, delayMax: 120 });
-        this.#cluster.scheduler.after(lasts, () => network.setFaults({ delayMin: 0.2, delayMax: 0.5 }));
+        this.#cluster.scheduler.after(lasts, () => {
+          const { delayMin, delayMax } = NO_NETWORK_FAULTS;
+          network.setFaults({ delayMin, delayMax });
+        });
         return;
     }
   }
