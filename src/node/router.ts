@@ -16,7 +16,7 @@ import {
 import type { Replica } from "./replica.ts";
 import { Request, type RetryPolicy } from "./request.ts";
 import { SeenRequests } from "./seen-requests.ts";
-import { MAX_FORWARDED_REPLY_BYTES, MAX_GATHERED_BYTES } from "./sizes.ts";
+import { MAX_GATHERED_BYTES, MAX_OPERATION_BYTES } from "./sizes.ts";
 
 export interface RouterHost {
   readonly clock: Clock;
@@ -279,8 +279,8 @@ export class Router {
 /** A reply that does not fit into a frame cannot be told; what was done stays done. */
 function outcomeOf(reply: Reply, write: boolean): ForwardedOutcome {
   const bytes = replyBytes(reply);
-  if (bytes <= MAX_FORWARDED_REPLY_BYTES) return { ok: true, reply };
-  const detail = `The reply has ${bytes} bytes, over the ${MAX_FORWARDED_REPLY_BYTES} that nodes pass on.`;
+  if (bytes <= MAX_OPERATION_BYTES) return { ok: true, reply };
+  const detail = `The reply has ${bytes} bytes, over the ${MAX_OPERATION_BYTES} that nodes pass on.`;
   return { ok: false, error: write ? "unknown" : "too-large", detail, leader: null };
 }
 

@@ -10,9 +10,6 @@ export const MAX_VALUE_BYTES = 48 * MIB;
 /** All arguments of one operation: a command, or the commands of a transaction together. */
 export const MAX_OPERATION_BYTES = MAX_VALUE_BYTES + MIB;
 
-/** A reply that goes to another node. */
-export const MAX_FORWARDED_REPLY_BYTES = MAX_OPERATION_BYTES;
-
 /** Beyond this, a turn's commands of one group are split into several log entries. */
 export const MAX_BATCH_BYTES = MIB;
 

@@ -7,6 +7,7 @@ import type { SimulatedRandom } from "./simulated-random.ts";
 export const FAULTS = [
   "crash",
   "power-off",
+  "blackout",
   "pause",
   "isolate",
   "halves",
@@ -29,8 +30,8 @@ export interface NemesisOptions {
 }
 
 /**
- * At most a minority of the machines is down or stopped at a time (partitions come on top), and a machine is wiped only
- * while all others are up: losing a majority's disks loses data in every system.
+ * At most a minority of the machines is down or stopped at a time, except in a blackout (partitions come on top), and a
+ * machine is wiped only while all others are up: losing a majority's disks loses data in every system.
  */
 export class Nemesis {
   readonly done: string[] = [];
@@ -103,6 +104,19 @@ export class Nemesis {
         if (!mayHurt) return;
         host.crash(fault === "crash" ? "process" : "power");
         hurt(() => host.start());
+        return;
+      case "blackout":
+        // All machines lose their power at once: what was acknowledged must be on disks, not in memories.
+        if (this.#hurt.size > 0) return;
+        note(`for ${Math.round(lasts)} ms`);
+        for (const each of hosts) {
+          each.crash("power");
+          this.#hurt.add(each);
+          this.#cluster.scheduler.after(lasts * (0.5 + this.#random.next() / 2), () => {
+            this.#hurt.delete(each);
+            each.start();
+          });
+        }
         return;
       case "pause":
         if (!mayHurt) return;

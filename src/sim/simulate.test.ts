@@ -52,6 +52,17 @@ describe("registers on three nodes", () => {
     check(options(seed, { cluster: HARSH, duration: 20_000 })),
   );
 
+  // What was acknowledged before it was synced is lost here: with that planted, three of these eight seeds fail.
+  test.each(seeds(1, 8))("on slow disks, with power failures, seed %i", (seed) =>
+    check(
+      options(seed, {
+        faults: ["blackout", "power-off"],
+        duration: 20_000,
+        cluster: { disk: { syncLatency: { min: 5, max: 60 } } },
+      }),
+    ),
+  );
+
   test.each(["crash", "pause", "wipe", "power-off"] satisfies Fault[])("with nothing but %s", (fault) =>
     check(options(99, { faults: [fault] })),
   );

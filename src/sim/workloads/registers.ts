@@ -15,7 +15,8 @@ export function commandCall(name: string, ...args: readonly string[]): CommandCa
   return { spec, args: args.map((arg) => encoder.encode(arg)) };
 }
 
-export const textOf = (reply: Reply): HistoryValue => (reply instanceof Uint8Array ? decoder.decode(reply) : null);
+export const textOf = (reply: Reply): HistoryValue =>
+  reply instanceof Uint8Array ? decoder.decode(reply) : null;
 
 export const readOf = (key: string): PlannedOperation => ({
   f: "read",
