@@ -14,7 +14,8 @@
  *  - H5. `apply` effects arrive in log order without gaps, and the host applies them in that order.
  *  - H6. A `set-timer` replaces the timer of that name. The host draws the delay from [min, max] uniformly;
  *        it is never shorter than a millisecond, so that a rounding error cannot become an endless loop.
- *  - H7. `now` is monotonic within a process (never goes back), in milliseconds, and unrelated between nodes.
+ *  - H7. `now` is monotonic within a process (never goes back), in milliseconds, unrelated between nodes, and
+ *        read after the input came to be (a message: after it was received). Leases depend on that.
  */
 import type { ErrorCode } from "./errors.ts";
 import type { NodeId, RequestId, WriteId } from "./ids.ts";
@@ -36,7 +37,7 @@ export interface Vocabulary {
   readonly configuration: unknown;
 }
 
-/** Names a snapshot: the state after `index`, taken by `origin`. `id` tells two snapshots of one index apart. */
+/** Names a snapshot: the state after `index`, taken by `origin`. `id`, a binary string, tells two snapshots of one index apart. */
 export interface SnapshotId {
   readonly id: string;
   readonly index: LogIndex;
@@ -75,7 +76,10 @@ export type Input<V extends Vocabulary> =
       readonly chunk: SnapshotChunk;
     }
   | { readonly type: "snapshot-failed"; readonly peer: NodeId }
-  /** Answers `snapshot-store`: the chunk is durable. `installed`: it was the last one and the state is now the snapshot's. */
+  /**
+   * Answers `snapshot-store`: the chunk is durable. `installed`: it was the last one and the state is now the snapshot's.
+   * `next` null and not installed: it could not be installed, and the transfer starts over.
+   */
   | {
       readonly type: "snapshot-stored";
       readonly snapshot: SnapshotId;
@@ -124,7 +128,7 @@ export type Effect<V extends Vocabulary> =
       readonly outcome: RequestOutcome<V>;
       readonly after?: WriteId;
     }
-  /** Who leads, as far as this replica knows. `ready`: this replica leads and has applied an entry of its own term. */
+  /** Who leads, as far as this replica knows; said again when this replica leads and becomes ready to serve. */
   | { readonly type: "leader"; readonly leader: NodeId | null; readonly epoch: number }
   | { readonly type: "set-timer"; readonly timer: V["timer"]; readonly min: Millis; readonly max: Millis }
   | { readonly type: "cancel-timer"; readonly timer: V["timer"] }

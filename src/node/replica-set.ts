@@ -124,7 +124,7 @@ export class ReplicaSet {
     const founding = founders.length > 0 ? bootstrap(configuration(founders)) : [];
     const machine = new Raft(
       { ...DEFAULT_RAFT_OPTIONS, ...this.#host.timings, id: this.#host.self },
-      recover(recovered ?? founding),
+      { ...recover(recovered ?? founding), applied: records.appliedIndex },
     );
     const snapshots = new PeerSnapshots(
       group,

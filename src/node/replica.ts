@@ -78,6 +78,8 @@ export class Replica {
 
   readonly #sink: PersistSink;
   readonly #checkpointSink: PersistSink;
+  readonly #inputs: Input<RaftVocabulary>[] = [];
+  #stepping = false;
   readonly #timers = new Map<string, TimerHandle>();
   #held: { readonly after: WriteId; readonly effect: Effect<RaftVocabulary> }[] = [];
   #persistedUpTo = 0 as WriteId;
@@ -261,12 +263,19 @@ export class Replica {
 
   // The machine --------------------------------------------------------------------------------------------------
 
+  /** What a callback asks of the machine while the effects of a step are being run waits until they are (rule H1). */
   step(input: Input<RaftVocabulary>): void {
     if (this.#failure !== null || this.#closed) return;
+    this.#inputs.push(input);
+    if (this.#stepping) return;
+    this.#stepping = true;
     this.#guard(() => {
-      const effects = this.#machine.step(this.#host.clock.now(), input);
-      for (const effect of effects) this.#run(effect);
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
+        const effects = this.#machine.step(this.#host.clock.now(), next);
+        for (const effect of effects) this.#run(effect);
+      }
     });
+    this.#stepping = false;
     this.#pump();
   }
 
@@ -439,6 +448,7 @@ export class Replica {
     this.#applyQueue = [];
     this.#applyHead = 0;
     this.#held = [];
+    this.#inputs.length = 0;
   }
 
   // Applying and reading -----------------------------------------------------------------------------------------
