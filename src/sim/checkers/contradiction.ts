@@ -3,6 +3,7 @@ import { describeOperation } from "../history/describe.ts";
 import { drawDiagram } from "../history/diagram.ts";
 import type { Operation } from "../history/event.ts";
 import type { Decision } from "./model.ts";
+import { forgotten } from "./weaker.ts";
 import type { Evidence } from "./verdict.ts";
 
 /** Decides about any operations of the object in question, within a small budget. */
@@ -11,39 +12,75 @@ export type Decide = (operations: readonly Operation[]) => Decision;
 /** How many decisions may be spent on making the explanation shorter. */
 const MOST_DECISIONS = 400;
 /** And for how many operations altogether: a decision costs in proportion to them. */
-const MOST_WORK = 4_000_000;
+const MOST_WORK = 1_000_000;
 
 /**
  * Explains a refusal. What is refused stays refused in every longer history, so that the operation whose completion made
  * the history impossible is found by bisection. Then each operation that can be given up is: a read is left out, and of
  * any other it is forgotten that it was acknowledged, so that it may take effect late or never. What is left contradicts
  * itself whatever else happened.
+ *
  */
-export function explainContradiction(operations: readonly Operation[], decide: Decide): Evidence {
+export function explainContradiction(
+  operations: readonly Operation[],
+  decide: Decide,
+  context: ExplanationContext = {},
+): Evidence {
+  const { originals, narrow } = context;
+  const shown = (some: readonly Operation[]): readonly Operation[] =>
+    inOriginal(some, originals ?? operations);
   const byReturn = operations
     .filter((operation) => operation.outcome === "ok")
     .sort((a, b) => a.return - b.return);
   const culprit = firstRefused(
     byReturn,
-    (last) => decide(historyUntil(operations, last)).verdict === "refused",
+    (line) => decide(historyUntil(operations, line)).verdict === "refused",
   );
   if (culprit === null) {
-    return { lines: ["It takes the whole history to see it."], operations: byReturn.slice(-1) };
+    // A decision did not fit into its budget.
+    const core = shown(shrink(operations, decide));
+    return { lines: describeCore(core), operations: core };
   }
   const last = byReturn[culprit]!;
+  const core = shown(shrink(narrow?.(last.return) ?? historyUntil(operations, last.return), decide));
+  return {
+    lines: [
+      ...(originals === undefined ? [describePrefix(operations, byReturn, culprit, decide)] : []),
+      `No order is left once this completes: ${describeOperation(shown([last])[0]!)}`,
+      "",
+      ...describeCore(core),
+    ],
+    operations: core,
+  };
+}
+
+export interface ExplanationContext {
+  /** When the operations are a weaker form of a history: that history's, to be shown instead. */
+  readonly originals?: readonly Operation[];
+  /** A weaker history that is refused at this line already; null when none is known. */
+  readonly narrow?: (line: number) => readonly Operation[] | null;
+}
+
+function describePrefix(
+  operations: readonly Operation[],
+  byReturn: readonly Operation[],
+  culprit: number,
+  decide: Decide,
+): string {
   const before = byReturn[culprit - 1];
-  const core = shrink(historyUntil(operations, last.return), decide);
-  const lines: string[] = [];
-  if (before === undefined) lines.push("Not even the first operation to complete can be placed.");
-  else {
-    const prefix = decide(historyUntil(operations, before.return));
-    lines.push(
-      `The longest prefix that has an order ends at line ${before.return}: ${culprit} of ${byReturn.length} operations` +
-        `${prefix.verdict === "accepted" ? `, after which the state can be ${prefix.state}` : ""}.`,
-    );
-  }
-  lines.push(`No order is left once this completes: ${describeOperation(last)}`, "", ...describeCore(core));
-  return { lines, operations: core };
+  if (before === undefined) return "Not even the first operation to complete can be placed.";
+  const prefix = decide(historyUntil(operations, before.return));
+  const state = prefix.verdict === "accepted" ? `, after which the state can be ${clip(prefix.state)}` : "";
+  return `The longest prefix that has an order ends at line ${before.return}: ${culprit} of ${byReturn.length} operations${state}.`;
+}
+
+function clip(text: string): string {
+  return text.length <= 200 ? text : `${text.slice(0, 197)}...`;
+}
+
+function inOriginal(operations: readonly Operation[], originals: readonly Operation[]): readonly Operation[] {
+  const byCall = new Map(originals.map((operation) => [operation.call, operation]));
+  return [...new Set(operations.map((operation) => byCall.get(operation.call) ?? operation))];
 }
 
 /**
@@ -78,10 +115,8 @@ function historyUntil(operations: readonly Operation[], line: number): readonly 
     );
 }
 
-/** The operation, without the knowledge that it happened. */
-function forgotten(operation: Operation): Operation {
-  return { ...operation, outcome: "info", output: null, completed: Infinity, return: Infinity };
-}
+/** Leave no trace once nobody knows what they saw. */
+const READS: ReadonlySet<string> = new Set(["read", "contains"]);
 
 /** The first return whose history is refused, by bisection; null if none is, because the budget did not suffice. */
 function firstRefused(byReturn: readonly Operation[], refuses: (line: number) => boolean): number | null {
@@ -102,7 +137,10 @@ function shrink(operations: readonly Operation[], decide: Decide): readonly Oper
   let decisions = 0;
   let work = 0;
   const refusedWithout = (dropped: ReadonlySet<Operation>): boolean => {
-    const rest = current.map((operation) => (dropped.has(operation) ? forgotten(operation) : operation));
+    const rest = current.flatMap((operation) => {
+      if (!dropped.has(operation)) return [operation];
+      return READS.has(operation.f) ? [] : [forgotten(operation)];
+    });
     decisions++;
     work += rest.length;
     if (decide(rest).verdict !== "refused") return false;

@@ -42,13 +42,64 @@ export function checkLinearizability(
   return worst(verdicts);
 }
 
-/** Whether operations that belong together are linearizable; accepted with an order of them that shows it. */
+/**
+ * Whether the operations of one part are linearizable; accepted with an order of them that shows it.
+ *
+ * A history that is fine is nearly always accepted at once. So a short search comes first; when it does not get through,
+ * something is probably wrong where it got stuck, and weaker histories may show that. The long search comes last.
+ */
 export function decideLinearizability(
   operations: readonly Operation[],
   kind: ObjectKind,
   budget: Budget = DEFAULT_BUDGET,
 ): Decision {
-  return kind.shortcut?.(operations) ?? searchLinearization(operations, kind.model(operations), budget);
+  const shortcut = kind.shortcut?.(operations);
+  if (shortcut !== undefined && shortcut !== null) return shortcut;
+  const short = shorter(budget, operations.length);
+  const first = searchLinearization(operations, kind.model(operations), short);
+  if (first.verdict !== "undecided") return first;
+  const because =
+    refusedWeaker(operations, kind, short) ?? refusedWindow(operations, kind, first.suspects, short);
+  if (because !== null) return { verdict: "refused", because };
+  return searchLinearization(operations, kind.model(operations), budget);
+}
+
+function shorter(budget: Budget, operations: number): Budget {
+  return { steps: Math.min(budget.steps, 100_000 + 100 * operations), memory: budget.memory };
+}
+
+/** A part of the weakened history that is refused, if there is one. */
+function refusedWeaker(
+  operations: readonly Operation[],
+  kind: ObjectKind,
+  budget: Budget,
+): readonly Operation[] | null {
+  const weaker = kind.weaken?.(operations) ?? [];
+  const parts = weaker.length === 0 ? [] : kind.partition(weaker);
+  for (const part of parts) {
+    const decision = decideLinearizability(part.operations, kind, budget);
+    if (decision.verdict === "refused") return decision.because ?? part.operations;
+  }
+  return null;
+}
+
+const WIDTHS = [30, 100, 300];
+
+function refusedWindow(
+  operations: readonly Operation[],
+  kind: ObjectKind,
+  lines: readonly number[],
+  budget: Budget,
+): readonly Operation[] | null {
+  if (kind.window === undefined) return null;
+  for (const line of lines) {
+    for (const width of WIDTHS) {
+      const window = kind.window(operations, line, width);
+      if (window.length === 0) continue;
+      if (searchLinearization(window, kind.model(window), budget).verdict === "refused") return window;
+    }
+  }
+  return null;
 }
 
 function checkPart(part: Part, kind: ObjectKind, budget: Budget): Verdict {
@@ -59,14 +110,16 @@ function checkPart(part: Part, kind: ObjectKind, budget: Budget): Verdict {
     case "undecided":
       return undecided(`${part.label}: ${decision.why}`);
     case "refused": {
-      const evidence = explainContradiction(part.operations, (some) =>
-        decideLinearizability(some, kind, EXPLANATION_BUDGET),
-      );
-      return refused(
-        `${part.label} is not linearizable as a ${kind.name}`,
-        evidence.lines,
-        evidence.operations,
-      );
+      const decide = (some: readonly Operation[]): Decision =>
+        decideLinearizability(some, kind, EXPLANATION_BUDGET);
+      const because = decision.because ?? refusedWeaker(part.operations, kind, EXPLANATION_BUDGET);
+      const { lines, operations } =
+        because === null
+          ? explainContradiction(part.operations, decide, {
+              narrow: (line) => refusedWindow(part.operations, kind, [line], EXPLANATION_BUDGET),
+            })
+          : explainContradiction(because, decide, { originals: part.operations });
+      return refused(`${part.label} is not linearizable as a ${kind.name}`, lines, operations);
     }
   }
 }

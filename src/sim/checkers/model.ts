@@ -9,16 +9,30 @@ export const REFUSED: Step<never> = { ok: false };
 export interface Compiled {
   /** Function and argument. Two operations with the same effect and no constraint on the output are interchangeable. */
   readonly effect: string;
-  /** Function, argument and what the output demands. Two operations with one signature are interchangeable. */
+  /**
+   * Function, argument and what the output demands. Two operations with one signature are interchangeable. Not used for
+   * those that are read-only.
+   */
   readonly signature: string;
   /** Never changes the state. */
   readonly readOnly: boolean;
   /**
-   * For models whose state is a single value, which is its key too: the only state in which this operation is legal, and
-   * the one that it leaves if it changes anything. Lets a search see that a value which is still needed cannot come back.
+   * For models with `values`: those that must hold for this operation to be legal, and those that hold after it unless
+   * they did before. Lets a search see that a value which is still needed cannot come back.
    */
-  readonly needs?: string | undefined;
-  readonly gives?: string | undefined;
+  readonly needs?: readonly string[];
+  readonly gives?: readonly string[];
+  /** For models whose state is one value: the only one in which this operation is not legal. */
+  readonly avoids?: string;
+  /** For the same models: legal in every state, and leaves the same one. */
+  readonly blind?: boolean;
+}
+
+/** For models whose state consists of values that operations write and read as they are: one value, or one per key. */
+export interface Values<State> {
+  holds(state: State, value: string): boolean;
+  /** What holds in `from` and no longer in `to`. */
+  replaced(from: State, to: State): readonly string[];
 }
 
 /**
@@ -33,6 +47,7 @@ export interface Model<State, Op extends Compiled = Compiled> {
   /** Equal keys if and only if the states are equal. */
   key(state: State): string | number;
   describe(state: State): string;
+  readonly values?: Values<State>;
   /** True only if no sequence of operations of this history can make `op` legal once the state has been reached. */
   hopeless?(state: State, op: Op): boolean;
   /** True only if `op`, legal in `state`, changes nothing in it or in any state that can come after it. */
@@ -47,8 +62,10 @@ export interface Model<State, Op extends Compiled = Compiled> {
 /** What a search found out. */
 export type Decision =
   | { readonly verdict: "accepted"; readonly order: readonly Operation[]; readonly state: string }
-  | { readonly verdict: "refused" }
-  | { readonly verdict: "undecided"; readonly why: string };
+  /** `because`: a weaker history (see weaker.ts) that is refused. */
+  | { readonly verdict: "refused"; readonly because?: readonly Operation[] }
+  /** `suspects`: lines of returns up to which the history may be impossible already. */
+  | { readonly verdict: "undecided"; readonly why: string; readonly suspects: readonly number[] };
 
 /** Operations that can be checked without looking at the others. */
 export interface Part {
@@ -66,4 +83,8 @@ export interface ObjectKind {
   model(operations: readonly Operation[]): Model<unknown>;
   /** Decides by a special algorithm whether a part is linearizable; null when that does not apply to it. */
   shortcut?(operations: readonly Operation[]): Decision | null;
+  /** A weaker history of a part (see weaker.ts) that falls into smaller parts. */
+  weaken?(operations: readonly Operation[]): readonly Operation[];
+  /** A weaker history of a part that has only what is close to this line. */
+  window?(operations: readonly Operation[], line: number, width: number): readonly Operation[];
 }

@@ -8,6 +8,7 @@ import { registerModel } from "./models/register.ts";
 import { partitionSet, setModel } from "./models/set.ts";
 import { decideUniqueRegister } from "./unique-register.ts";
 import { decideGrowingSet } from "./growing-set.ts";
+import { kvByKey, registerWindow, setByElement } from "./weaker.ts";
 
 export const MODEL_NAMES = ["register", "counter", "set", "list", "kv"] as const;
 
@@ -19,9 +20,16 @@ export const MODELS: Readonly<Record<ModelName, ObjectKind>> = {
     partition: partitionByKey,
     model: registerModel,
     shortcut: decideUniqueRegister,
+    window: registerWindow,
   },
   counter: { name: "counter", partition: partitionByKey, model: counterModel },
-  set: { name: "set", partition: partitionSet, model: setModel, shortcut: decideGrowingSet },
+  set: {
+    name: "set",
+    partition: partitionSet,
+    model: setModel,
+    shortcut: decideGrowingSet,
+    weaken: setByElement,
+  },
   list: { name: "list", partition: partitionByKey, model: listModel },
   kv: {
     name: "kv",
@@ -29,6 +37,9 @@ export const MODELS: Readonly<Record<ModelName, ObjectKind>> = {
     // A map that only ever sees operations of one key at a time has come apart into registers.
     model: (operations) => (isSingleRegister(operations) ? registerModel() : kvModel(operations)),
     shortcut: (operations) => (isSingleRegister(operations) ? decideUniqueRegister(operations) : null),
+    weaken: (operations) => (isSingleRegister(operations) ? [] : kvByKey(operations)),
+    window: (operations, line, width) =>
+      isSingleRegister(operations) ? registerWindow(operations, line, width) : [],
   },
 };
 

@@ -129,7 +129,7 @@ function checkRegister(part: Part, last: Operation): Verdict {
   const value = token(last.output);
   const writes = part.operations.flatMap((operation) => {
     if (operation.outcome === "fail" || operation.call > last.return) return [];
-    const { gives } = compileRegisterOp(operation);
+    const gives = compileRegisterOp(operation).gives?.[0];
     return gives === undefined ? [] : [{ operation, gives }];
   });
   // The acknowledged write that began last: whatever had ended before it began cannot be what the read saw.

@@ -17,10 +17,13 @@
  *        they can be moved behind the next operation, or left out.)
  *  - S4. A configuration is given up when an open operation is hopeless, or a value that is still needed can no longer
  *        be produced.
+ *  - S6. Before an operation that overwrites whatever is there, those that overwrite too are placed, and the open reads of
+ *        their values, if nobody else can ever see these values. Otherwise they are tried only at their own return. (In a
+ *        linearization they can be moved in front of the next overwriting operation, where they leave no trace.)
  *  - S5. A configuration that was visited before with the same or fewer optional operations used is not visited again.
  *
- * Order of trial: the operation that returns first if it is legal, then those that make it legal, then the others by
- * their return. It only matters for speed.
+ * Order of trial: the operation that returns first if it is legal, then those that make it legal, then those that come
+ * closer to that, then the others by their return. It only matters for speed.
  */
 import type { Operation } from "../history/event.ts";
 import { Configurations, StateNumbers, type Budget } from "./configurations.ts";
@@ -56,6 +59,8 @@ interface Frame {
   readonly othersLeadTo: readonly number[];
   readonly legalEffects: ReadonlySet<string>;
   readonly blocked: readonly number[];
+  /** See S6. */
+  readonly free: readonly number[];
 }
 
 /** Which alternatives have been listed so far; optional ones are listed late because it costs most and helps least. */
@@ -72,7 +77,7 @@ class LinearizationSearch {
   readonly #classes: readonly (readonly number[])[];
   readonly #classOf: Int32Array;
   readonly #usedOfClass: Int32Array;
-  readonly #needsOfClass: readonly (string | undefined)[];
+  readonly #needsOfClass: readonly (readonly string[])[];
   readonly #classesGiving = new Map<string, number[]>();
   #used = 0n;
 
@@ -86,6 +91,10 @@ class LinearizationSearch {
   /** Distinguishes the operations open at one time. */
   readonly #slot: Int32Array;
   #earliest = 0;
+  /** The furthest that `earliest` ever was. */
+  #reached = 0;
+  /** The returns of operations that could not get the value that they need, and how often. */
+  readonly #unmet = new Map<number, number>();
 
   readonly #trail: number[] = [];
   readonly #earliestBefore: number[] = [];
@@ -123,19 +132,17 @@ class LinearizationSearch {
     this.#classes = [...classes.values()];
     this.#classOf = new Int32Array(this.#optional.length);
     this.#usedOfClass = new Int32Array(this.#classes.length);
-    this.#needsOfClass = this.#classes.map((members) => this.#optional[members[0]!]!.op.needs);
+    this.#needsOfClass = this.#classes.map((members) => this.#optional[members[0]!]!.op.needs ?? []);
     this.#classes.forEach((members, number) => {
       for (const index of members) this.#classOf[index] = number;
-      const { gives } = this.#optional[members[0]!]!.op;
-      if (gives !== undefined) push(this.#classesGiving, gives, number);
+      for (const value of this.#optional[members[0]!]!.op.gives ?? [])
+        push(this.#classesGiving, value, number);
     });
 
     this.#states = new StateNumbers((state) => model.key(state));
     this.#visited = new Configurations(2 + words);
     this.#configuration = new Int32Array(2 + words);
-    this.#supply = this.#required.some((entry) => entry.op.needs !== undefined)
-      ? new SupplyAndDemand(this.#required)
-      : null;
+    this.#supply = model.values === undefined ? null : new SupplyAndDemand(this.#required);
   }
 
   run(): Decision {
@@ -145,11 +152,10 @@ class LinearizationSearch {
     let frame = this.#enter(state);
     for (;;) {
       if (this.#earliest === n) return this.#accepted(state);
-      if (this.#steps > this.#budget.steps) {
-        return { verdict: "undecided", why: `no answer within ${this.#budget.steps} steps` };
-      }
+      this.#reached = Math.max(this.#reached, this.#earliest);
+      if (this.#steps > this.#budget.steps) return this.#undecided(`${this.#budget.steps} steps`);
       if (this.#visited.size > this.#budget.memory) {
-        return { verdict: "undecided", why: `no answer within ${this.#visited.count} configurations` };
+        return this.#undecided(`${this.#visited.count} configurations`);
       }
       if (frame !== null) frames.push(frame);
       // Back to the nearest frame that has an alternative left.
@@ -164,6 +170,7 @@ class LinearizationSearch {
       const choice = top.tries[top.next]!;
       state = top.leadsTo[top.next]!;
       top.next++;
+      this.#placeFree(choice, top.free);
       if (choice >= 0) this.#place(choice);
       else this.#use(~choice);
       frame = this.#enter(state, top.state);
@@ -177,10 +184,19 @@ class LinearizationSearch {
     return { verdict: "accepted", order, state: this.#model.describe(this.#states.state(state)) };
   }
 
+  #undecided(bound: string): Decision {
+    const reached = this.#return[this.#byReturn[this.#reached]!]!;
+    const unmet = [...this.#unmet].sort(([, a], [, b]) => b - a).map(([line]) => line);
+    const suspects = [
+      ...new Set([...unmet.slice(0, 3), ...unmet.sort((a, b) => b - a).slice(0, 2), reached]),
+    ];
+    return { verdict: "undecided", why: `no answer within ${bound}`, suspects };
+  }
+
   /** Places what costs nothing (S1) and lists what can be tried next. Null: nothing comes of this configuration. */
   #enter(number: number, from: number = number): Frame | null {
     const state = this.#states.state(number);
-    if (number !== from && this.#leavesNeededValue(from)) return null;
+    if (number !== from && this.#leavesNeededValue(from, number)) return null;
     const legal: number[] = [];
     const leadsTo: number[] = [];
     const blocked: number[] = [];
@@ -217,14 +233,21 @@ class LinearizationSearch {
     leadsTo: readonly number[],
     blocked: readonly number[],
   ): Frame {
-    const order = legal.map((_, position) => position);
-    order.sort((a, b) => this.#return[legal[a]!]! - this.#return[legal[b]!]!);
     const urgent = this.#byReturn[this.#earliest];
     const urgentOp = urgent === undefined ? null : this.#required[urgent]!.op;
+    const urgentIsBlocked = urgent !== undefined && blocked.includes(urgent);
+    const distance = urgentIsBlocked ? this.#distances(state, leadsTo, urgentOp!) : null;
+    const order = legal.map((_, position) => position);
+    order.sort(
+      (a, b) =>
+        (distance === null ? 0 : distance[a]! - distance[b]!) ||
+        this.#return[legal[a]!]! - this.#return[legal[b]!]!,
+    );
     const tries: number[] = [];
     const triesLeadTo: number[] = [];
     const others: number[] = [];
     const othersLeadTo: number[] = [];
+    const free = this.#supply === null ? [] : legal.filter((index) => this.#isFree(index, state));
     const signatures = new Set<string>();
     const legalEffects = new Set<string>();
     for (const position of order) {
@@ -240,7 +263,7 @@ class LinearizationSearch {
       ) {
         tries.push(index);
         triesLeadTo.push(next);
-      } else {
+      } else if (!free.includes(index)) {
         others.push(index);
         othersLeadTo.push(next);
       }
@@ -256,7 +279,23 @@ class LinearizationSearch {
       othersLeadTo,
       legalEffects,
       blocked,
+      free,
     };
+  }
+
+  /** How many of the values that an operation needs are missing after each alternative. */
+  #distances(state: number, leadsTo: readonly number[], op: Compiled): readonly number[] | null {
+    const { values } = this.#model;
+    if (values === undefined || op.needs === undefined || op.needs.length < 2) return null;
+    const now = this.#states.state(state);
+    const needs = new Set(op.needs);
+    return leadsTo.map((next) => {
+      const after = this.#states.state(next);
+      let distance = 0;
+      for (const value of values.replaced(now, after)) if (needs.has(value)) distance++;
+      for (const value of values.replaced(after, now)) if (needs.has(value)) distance--;
+      return distance;
+    });
   }
 
   /** Adds the next stage's alternatives to the frame, whose configuration is the present one. */
@@ -290,7 +329,8 @@ class LinearizationSearch {
     if (enabling && !urgentIsBlocked) return;
     const state = this.#states.state(frame.state);
     const urgentOp = this.#required[urgent]!.op;
-    for (const number of this.#worthTrying(frame, enabling ? urgentOp : null)) {
+    const useful = this.#usefulClasses(state, enabling ? [urgent] : frame.blocked);
+    for (const number of useful ?? this.#classes.keys()) {
       const index = this.#nextOfClass(number);
       if (index === NONE) continue;
       const { op } = this.#optional[index]!;
@@ -303,42 +343,41 @@ class LinearizationSearch {
       // Those that enable the urgent operation are listed first; they must not be listed again.
       const enables = urgentIsBlocked && this.#enables(next, urgentOp);
       if (enables !== enabling) continue;
-      if (!enabling && !this.#helpsSomebody(frame, state, op)) continue;
+      if (!enabling && useful === null && !this.#helpsSomebody(frame, state, op)) continue;
       frame.tries.push(~index);
       frame.leadsTo.push(next);
     }
   }
 
-  /** The classes that can be of use; a model with values is asked by value, as there may be thousands of classes. */
-  #worthTrying(frame: Frame, urgent: Compiled | null): Iterable<number> {
-    const everything = this.#classes.keys();
-    if (this.#model.helps === undefined || this.#supply === null) return everything;
-    if (urgent !== null) {
-      return urgent.needs === undefined ? everything : (this.#classesGiving.get(urgent.needs) ?? []);
-    }
-    const wanted = new Set<string>();
-    for (const index of frame.blocked) {
-      const { needs } = this.#required[index]!.op;
-      if (needs === undefined) return everything;
-      wanted.add(needs);
-    }
-    this.#needsOfClass.forEach((needs, number) => {
-      if (needs !== undefined && this.#nextOfClass(number) !== NONE) wanted.add(needs);
-    });
+  /**
+   * The classes that can be of use to the blocked operations, by the values that these miss, as there may be thousands of
+   * classes. Null: it takes more than values to tell.
+   */
+  #usefulClasses(state: unknown, blocked: readonly number[]): Iterable<number> | null {
+    const { values, helps } = this.#model;
+    if (values === undefined || helps === undefined) return null;
+    // Backwards from what is missing, along optional operations that need something themselves.
     const classes = new Set<number>();
-    for (const value of wanted) {
-      for (const number of this.#classesGiving.get(value) ?? []) classes.add(number);
+    const wanted: string[] = [];
+    for (const index of blocked) {
+      const { needs } = this.#required[index]!.op;
+      if (needs === undefined) return null;
+      for (const value of needs) if (!values.holds(state, value)) wanted.push(value);
+    }
+    for (let value = wanted.pop(); value !== undefined; value = wanted.pop()) {
+      for (const number of this.#classesGiving.get(value) ?? []) {
+        if (classes.has(number) || this.#nextOfClass(number) === NONE) continue;
+        classes.add(number);
+        wanted.push(...this.#needsOfClass[number]!);
+      }
     }
     return classes;
   }
 
   #helpsSomebody(frame: Frame, state: unknown, optional: Compiled): boolean {
-    const model = this.#model;
-    if (model.helps === undefined) return true;
-    if (frame.blocked.some((index) => model.helps!(state, optional, this.#required[index]!.op))) return true;
-    return this.#needsOfClass.some(
-      (needs, number) =>
-        needs !== undefined && needs === optional.gives && this.#nextOfClass(number) !== NONE,
+    const { helps } = this.#model;
+    return (
+      helps === undefined || frame.blocked.some((index) => helps(state, optional, this.#required[index]!.op))
     );
   }
 
@@ -357,15 +396,22 @@ class LinearizationSearch {
   #isHopeless(state: unknown, index: number): boolean {
     const { op } = this.#required[index]!;
     if (this.#model.hopeless?.(state, op) === true) return true;
-    return op.needs !== undefined && !this.#canBecome(op.needs, this.#return[index]!);
+    const { values } = this.#model;
+    if (values === undefined || op.needs === undefined) return false;
+    const time = this.#return[index]!;
+    return op.needs.some((value) => !values.holds(state, value) && !this.#canBecome(value, time));
   }
 
-  /** S4: somebody will need the value that has just been replaced, and nobody is left who can bring it back in time. */
-  #leavesNeededValue(from: number): boolean {
-    if (this.#supply === null) return false;
-    const value = String(this.#model.key(this.#states.state(from)));
-    const demand = this.#supply.nextDemand(value, this.#deadline(), this.#placed);
-    return demand !== Infinity && !this.#canBecome(value, demand);
+  /** S4: somebody will need a value that has just been replaced, and nobody is left who can bring it back in time. */
+  #leavesNeededValue(from: number, to: number): boolean {
+    const { values } = this.#model;
+    if (values === undefined) return false;
+    return values.replaced(this.#states.state(from), this.#states.state(to)).some((value) => {
+      const demand = this.#supply!.nextDemand(value, this.#deadline(), this.#placed);
+      const isLost = demand !== Infinity && !this.#canBecome(value, demand);
+      if (isLost) this.#unmet.set(demand, (this.#unmet.get(demand) ?? 0) + 1);
+      return isLost;
+    });
   }
 
   /** Whether an operation that is invoked before `time` can still bring the state to this value. */
@@ -375,6 +421,35 @@ class LinearizationSearch {
       if (index !== undefined && this.#optional[index]!.operation.call < time) return true;
     }
     return this.#supply!.canSupply(value, time, this.#deadline(), this.#placed);
+  }
+
+  #isFree(index: number, state: number): boolean {
+    const { gives, blind } = this.#required[index]!.op;
+    if (blind !== true) return false;
+    const value = gives![0]!;
+    const isLeft = (number: number): boolean => this.#usedOfClass[number]! < this.#classes[number]!.length;
+    if (this.#needsOfClass.some((needs, number) => needs[0] === value && isLeft(number))) return false;
+    const now = this.#model.key(this.#states.state(state));
+    return this.#supply!.isFree(
+      index,
+      this.#deadline(),
+      this.#placed,
+      (other, time) => other === now || this.#canBecome(other, time),
+    );
+  }
+
+  /** S6: what goes without saying before a blind operation. */
+  #placeFree(choice: number, free: readonly number[]): void {
+    if (free.length === 0) return;
+    const { op } = choice >= 0 ? this.#required[choice]! : this.#optional[~choice]!;
+    if (op.blind !== true) return;
+    const deadline = this.#deadline();
+    for (const index of free) {
+      if (index === choice) continue;
+      this.#place(index);
+      const { gives } = this.#required[index]!.op;
+      this.#supply!.forOpenDemanders(gives![0]!, deadline, this.#placed, (reader) => this.#place(reader));
+    }
   }
 
   #deadline(): number {

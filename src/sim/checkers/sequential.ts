@@ -137,10 +137,10 @@ class SequentialSearch {
       };
       if (operation.outcome === "ok") {
         program.entries.push(entry);
-        if (op.needs !== undefined) count(demand, op.needs, 1);
+        for (const value of op.needs ?? []) count(demand, value, 1);
       } else if (op.readOnly) continue;
       else optional.push(entry);
-      if (op.gives !== undefined) count(supply, op.gives, 1);
+      for (const value of op.gives ?? []) count(supply, value, 1);
     }
     this.#programs = [...programs.values()].map((program) => program.entries);
     this.#optional = optional;
@@ -156,10 +156,11 @@ class SequentialSearch {
     for (;;) {
       if (this.#placed === this.#total) return this.#accepted();
       if (this.#steps > this.#budget.steps) {
-        return { verdict: "undecided", why: `no answer within ${this.#budget.steps} steps` };
+        return { verdict: "undecided", why: `no answer within ${this.#budget.steps} steps`, suspects: [] };
       }
       if (this.#visited.size > this.#budget.memory) {
-        return { verdict: "undecided", why: `no answer within ${this.#visited.count} configurations` };
+        const why = `no answer within ${this.#visited.count} configurations`;
+        return { verdict: "undecided", why, suspects: [] };
       }
       if (frame !== null) frames.push(frame);
       let top = frames.at(-1);
@@ -250,14 +251,17 @@ class SequentialSearch {
         this.#isUsed[index] === 0 &&
         other.component === optional.component &&
         other.op.needs !== undefined &&
-        other.op.needs === optional.op.gives,
+        other.op.needs[0] === optional.op.gives?.[0],
     );
   }
 
   #isHopeless(entry: Entry, state: unknown): boolean {
     const { model, supply } = this.#components[entry.component]!;
     if (model.hopeless?.(state, entry.op) === true) return true;
-    return entry.op.needs !== undefined && (supply.get(entry.op.needs) ?? 0) === 0;
+    if (model.values === undefined || entry.op.needs === undefined) return false;
+    return entry.op.needs.some(
+      (value) => !model.values!.holds(state, value) && (supply.get(value) ?? 0) === 0,
+    );
   }
 
   /** False: a value that is still needed has been replaced for good. */
@@ -273,12 +277,12 @@ class SequentialSearch {
     } else {
       this.#configuration[entry.process]!++;
       this.#placed++;
-      if (op.needs !== undefined) count(demand, op.needs, -1);
+      for (const value of op.needs ?? []) count(demand, value, -1);
     }
-    if (op.gives !== undefined) count(supply, op.gives, -1);
-    if (state === before || demand.size === 0) return true;
-    const left = String(model.key(states.state(before)));
-    return (demand.get(left) ?? 0) === 0 || (supply.get(left) ?? 0) > 0;
+    for (const value of op.gives ?? []) count(supply, value, -1);
+    if (state === before || model.values === undefined) return true;
+    const replaced = model.values.replaced(states.state(before), states.state(state));
+    return replaced.every((value) => (demand.get(value) ?? 0) === 0 || (supply.get(value) ?? 0) > 0);
   }
 
   #undoTo(length: number): void {
@@ -293,9 +297,9 @@ class SequentialSearch {
       } else {
         this.#configuration[entry.process]!--;
         this.#placed--;
-        if (op.needs !== undefined) count(demand, op.needs, 1);
+        for (const value of op.needs ?? []) count(demand, value, 1);
       }
-      if (op.gives !== undefined) count(supply, op.gives, 1);
+      for (const value of op.gives ?? []) count(supply, value, 1);
     }
   }
 

@@ -5,66 +5,150 @@
 import type { Operation } from "../history/event.ts";
 import type { Compiled } from "./model.ts";
 
-interface Suppliers {
-  /** In the order of invocation. */
+/** Operations in the order of invocation. */
+interface ByCall {
   readonly indices: readonly number[];
   /** The latest return of the first n + 1 of them. */
   readonly latestReturn: readonly number[];
 }
 
-/** Knows the required operations only; they are given in the order of invocation, and by their index from then on. */
+/**
+ * Knows the required operations only; they are given in the order of invocation, and by their index from then on. Times
+ * are lines. In all questions everything that returned before `deadline` is placed.
+ */
 export class SupplyAndDemand {
-  readonly #operations: readonly Operation[];
-  readonly #suppliers = new Map<string, Suppliers>();
-  /** In the order of return. */
-  readonly #demanders = new Map<string, readonly number[]>();
+  readonly #required: readonly { readonly operation: Operation; readonly op: Compiled }[];
+  readonly #suppliers: ReadonlyMap<string, ByCall>;
+  readonly #demanders: ReadonlyMap<string, ByCall>;
+  readonly #demandersByReturn = new Map<string, readonly number[]>();
+  readonly #avoiders: ByCall;
+  /** Per operation: whoever is invoked after this time comes after a change that came after the operation. */
+  readonly #horizon: Float64Array;
 
   constructor(required: readonly { readonly operation: Operation; readonly op: Compiled }[]) {
-    this.#operations = required.map((entry) => entry.operation);
+    this.#required = required;
     const suppliers = new Map<string, number[]>();
     const demanders = new Map<string, number[]>();
+    const avoiders: number[] = [];
     required.forEach(({ op }, index) => {
-      if (op.gives !== undefined) append(suppliers, op.gives, index);
-      if (op.needs !== undefined) append(demanders, op.needs, index);
+      for (const value of op.gives ?? []) append(suppliers, value, index);
+      for (const value of op.needs ?? []) append(demanders, value, index);
+      if (op.avoids !== undefined) avoiders.push(index);
     });
-    for (const [value, indices] of suppliers) {
+    const byCall = (indices: readonly number[]): ByCall => {
       let latest = 0;
-      const latestReturn = indices.map(
-        (index) => (latest = Math.max(latest, this.#operations[index]!.return)),
-      );
-      this.#suppliers.set(value, { indices, latestReturn });
-    }
+      return {
+        indices,
+        latestReturn: indices.map((index) => (latest = Math.max(latest, this.#return(index)))),
+      };
+    };
+    const all = (lists: ReadonlyMap<string, readonly number[]>): ReadonlyMap<string, ByCall> =>
+      new Map([...lists].map(([value, indices]) => [value, byCall(indices)]));
+    this.#suppliers = all(suppliers);
+    this.#demanders = all(demanders);
     for (const [value, indices] of demanders) {
-      indices.sort((a, b) => this.#operations[a]!.return - this.#operations[b]!.return);
-      this.#demanders.set(value, indices);
+      this.#demandersByReturn.set(
+        value,
+        [...indices].sort((a, b) => this.#return(a) - this.#return(b)),
+      );
     }
+    this.#avoiders = byCall(avoiders);
+    this.#horizon = this.#horizons();
   }
 
-  /**
-   * Whether an operation that is not placed yet, and that is invoked before `time`, produces the value. Everything that
-   * returned before `deadline` is placed.
-   */
+  /** Whether an operation that is not placed yet, and that is invoked before `time`, produces the value. */
   canSupply(value: string, time: number, deadline: number, placed: Uint8Array): boolean {
     const suppliers = this.#suppliers.get(value);
-    if (suppliers === undefined) return false;
-    const { indices, latestReturn } = suppliers;
-    const end = firstAtLeast(indices, time, (index) => this.#operations[index]!.call);
-    for (let position = end - 1; position >= 0; position--) {
-      if (latestReturn[position]! < deadline) return false;
-      if (placed[indices[position]!] === 0) return true;
-    }
-    return false;
+    return suppliers !== undefined && this.#someUnplaced(suppliers, time, deadline, placed, () => true);
   }
 
   /** The return of the next operation that needs the value and is not placed yet; Infinity when there is none. */
   nextDemand(value: string, deadline: number, placed: Uint8Array): number {
-    const indices = this.#demanders.get(value);
+    const indices = this.#demandersByReturn.get(value);
     if (indices === undefined) return Infinity;
-    const start = firstAtLeast(indices, deadline, (index) => this.#operations[index]!.return);
+    const start = firstAtLeast(indices, deadline, (index) => this.#return(index));
     for (let position = start; position < indices.length; position++) {
-      if (placed[indices[position]!] === 0) return this.#operations[indices[position]!]!.return;
+      if (placed[indices[position]!] === 0) return this.#return(indices[position]!);
     }
     return Infinity;
+  }
+
+  /**
+   * Whether the blind operation `index`, which is open, can be placed right before any other blind one, together with the
+   * operations that need its value, and nobody would miss it: all that could still see it are open reads.
+   * `canBecome` answers whether the state can be a value at some moment before a time.
+   */
+  isFree(
+    index: number,
+    deadline: number,
+    placed: Uint8Array,
+    canBecome: (value: string, time: number) => boolean,
+  ): boolean {
+    const value = this.#required[index]!.op.gives![0]!;
+    const horizon = this.#horizon[index]!;
+    const demanders = this.#demanders.get(value);
+    const isKept = (other: number): boolean =>
+      !this.#required[other]!.op.readOnly || this.#call(other) > deadline;
+    if (demanders !== undefined && this.#someUnplaced(demanders, horizon, deadline, placed, isKept))
+      return false;
+    return !this.#someUnplaced(this.#avoiders, horizon, deadline, placed, (other) => {
+      const { avoids } = this.#required[other]!.op;
+      return avoids !== value && canBecome(avoids!, this.#return(other));
+    });
+  }
+
+  /** Calls back with the open operations that need the value and are not placed yet. */
+  forOpenDemanders(
+    value: string,
+    deadline: number,
+    placed: Uint8Array,
+    visit: (index: number) => void,
+  ): void {
+    const demanders = this.#demanders.get(value);
+    if (demanders === undefined) return;
+    this.#someUnplaced(demanders, deadline, deadline, placed, (index) => {
+      visit(index);
+      return false;
+    });
+  }
+
+  /** Looks at those invoked before `time`, from the last one back to where everything is placed. */
+  #someUnplaced(
+    { indices, latestReturn }: ByCall,
+    time: number,
+    deadline: number,
+    placed: Uint8Array,
+    test: (index: number) => boolean,
+  ): boolean {
+    const end = firstAtLeast(indices, time, (index) => this.#call(index));
+    for (let position = end - 1; position >= 0; position--) {
+      if (latestReturn[position]! < deadline) return false;
+      const index = indices[position]!;
+      if (placed[index] === 0 && test(index)) return true;
+    }
+    return false;
+  }
+
+  #horizons(): Float64Array {
+    const changes = [...this.#required.keys()].filter(
+      (index) => this.#required[index]!.op.gives !== undefined,
+    );
+    const earliestReturn = new Float64Array(changes.length + 1).fill(Infinity);
+    for (let position = changes.length - 1; position >= 0; position--) {
+      earliestReturn[position] = Math.min(earliestReturn[position + 1]!, this.#return(changes[position]!));
+    }
+    return Float64Array.from(
+      this.#required.keys(),
+      (index) => earliestReturn[firstAtLeast(changes, this.#return(index), (other) => this.#call(other))]!,
+    );
+  }
+
+  #call(index: number): number {
+    return this.#required[index]!.operation.call;
+  }
+
+  #return(index: number): number {
+    return this.#required[index]!.operation.return;
   }
 }
 

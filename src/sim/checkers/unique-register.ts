@@ -62,7 +62,7 @@ export function decideUniqueRegister(operations: readonly Operation[]): Decision
 function producersOf(entries: readonly Entry[]): ReadonlyMap<string, Entry> | null {
   const producers = new Map<string, Entry>();
   for (const entry of entries) {
-    const { gives } = entry.op;
+    const gives = entry.op.gives?.[0];
     if (gives === undefined) {
       if (entry.op.kind === "delete-some" || entry.op.kind === "delete-none") return null;
       continue;
@@ -86,7 +86,7 @@ function whatHappened(
   for (let entry = todo.pop(); entry !== undefined; entry = todo.pop()) {
     if (happened.has(entry)) continue;
     happened.add(entry);
-    const { needs } = entry.op;
+    const needs = entry.op.needs?.[0];
     if (needs === undefined || needs === INITIAL) continue;
     const producer = producers.get(needs);
     if (producer === undefined) return null;
@@ -101,16 +101,16 @@ function blocksOf(happened: ReadonlySet<Entry>): readonly Block[] | null {
   const swaps = new Map<string, Entry>();
   const writes: Entry[] = [];
   for (const entry of happened) {
-    const { op } = entry;
-    if (op.readOnly) {
-      const list = reads.get(op.needs!);
-      if (list === undefined) reads.set(op.needs!, [entry]);
-      else list.push(entry);
-    } else if (op.needs === undefined) {
+    const needs = entry.op.needs?.[0];
+    if (needs === undefined) {
       writes.push(entry);
+    } else if (entry.op.readOnly) {
+      const list = reads.get(needs);
+      if (list === undefined) reads.set(needs, [entry]);
+      else list.push(entry);
     } else {
-      if (swaps.has(op.needs)) return null;
-      swaps.set(op.needs, entry);
+      if (swaps.has(needs)) return null;
+      swaps.set(needs, entry);
     }
   }
   let count = 0;
@@ -126,7 +126,7 @@ function blocksOf(happened: ReadonlySet<Entry>): readonly Block[] | null {
     let value = INITIAL;
     if (write !== null) {
       add(write);
-      value = write.op.gives!;
+      value = write.op.gives![0]!;
     }
     for (;;) {
       rank++;
@@ -135,7 +135,7 @@ function blocksOf(happened: ReadonlySet<Entry>): readonly Block[] | null {
       if (swap === undefined) return block;
       rank++;
       add(swap);
-      value = swap.op.gives!;
+      value = swap.op.gives![0]!;
     }
   };
   const blocks = [build(null), ...writes.map(build)];
@@ -209,7 +209,7 @@ function valuesAlong(order: readonly Operation[]): readonly string[] {
   let value = INITIAL;
   const values = [value];
   for (const operation of order) {
-    value = compileRegisterOp(operation).gives ?? value;
+    value = compileRegisterOp(operation).gives?.[0] ?? value;
     values.push(value);
   }
   return values;

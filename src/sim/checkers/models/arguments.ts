@@ -4,7 +4,7 @@ import type { Part } from "../model.ts";
 
 /** A value as a string: equal strings if and only if the values are equal. */
 export function token(value: HistoryValue): string {
-  return JSON.stringify(value);
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
 }
 
 export function unknownFunction(operation: Operation, model: string, known: readonly string[]): never {

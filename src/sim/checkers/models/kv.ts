@@ -42,6 +42,8 @@ export function compileKvOp(operation: Operation): KvOp {
       effect: `${key} ${op.effect}`,
       signature: `${key} ${op.signature}`,
       readOnly: op.readOnly,
+      ...(op.needs === undefined ? {} : { needs: op.needs.map((value) => pair(key, value)) }),
+      ...(op.gives === undefined ? {} : { gives: op.gives.map((value) => pair(key, value)) }),
     };
   }
   const wanted = stepsOf(operation, operation.input, badInput);
@@ -68,7 +70,28 @@ export function compileKvOp(operation: Operation): KvOp {
     effect: spell(writes),
     signature: spell(steps),
     readOnly: writes.length === 0,
+    needs: readsFromOutside(steps),
+    gives: lastWrites(writes),
   };
+}
+
+/** What the steps read that they have not written themselves. */
+function readsFromOutside(steps: readonly TxnStep[]): readonly string[] {
+  const written = new Set<string>();
+  return steps.flatMap((step) => {
+    if (step.kind === "write") written.add(step.key);
+    else if (!written.has(step.key)) return [pair(step.key, step.value)];
+    return [];
+  });
+}
+
+function lastWrites(writes: readonly TxnStep[]): readonly string[] {
+  return [...new Map(writes.map((step) => [step.key, pair(step.key, step.value)])).values()];
+}
+
+/** A value of a key, as the model's `needs` and `gives` name it. */
+function pair(key: string, value: string): string {
+  return `${key} ${value}`;
 }
 
 function stepsOf(
@@ -124,6 +147,7 @@ export function partitionKv(operations: readonly Operation[]): readonly Part[] {
 interface KvState {
   readonly id: string;
   readonly values: readonly string[];
+  readonly pairs: ReadonlySet<string>;
 }
 
 export function kvModel(operations: readonly Operation[]): Model<KvState, KvOp> {
@@ -134,24 +158,16 @@ export function kvModel(operations: readonly Operation[]): Model<KvState, KvOp> 
     if (operation.outcome === "fail") continue;
     const op = compileKvOp(operation);
     for (const key of keysOf(operation)) if (!places.has(key)) places.set(key, places.size);
-    for (const step of op.steps ?? []) {
-      if (step.kind === "read") observed.add(`${step.key} ${step.value}`);
-    }
-    if (op.single === null) continue;
-    const { key, op: single } = op.single;
-    if (single.needs !== undefined) observed.add(`${key} ${single.needs}`);
-    else if (single.kind === "differs" || single.kind === "delete-some") conditional = true;
+    for (const value of op.needs ?? []) observed.add(value);
+    if (op.single?.op.avoids !== undefined) conditional = true;
   }
   const keys = [...places.keys()];
   const init = keys.map(() => ABSENT);
-  const stateOf = (values: readonly string[]): KvState => ({ id: values.join("\n"), values });
-
-  const gives = (op: KvOp): readonly string[] =>
-    op.single !== null
-      ? op.single.op.gives === undefined
-        ? []
-        : [`${op.single.key} ${op.single.op.gives}`]
-      : op.steps!.filter((step) => step.kind === "write").map((step) => `${step.key} ${step.value}`);
+  const stateOf = (values: readonly string[]): KvState => ({
+    id: values.join("\n"),
+    values,
+    pairs: new Set(values.map((value, place) => pair(keys[place]!, value))),
+  });
 
   return {
     init: stateOf(init),
@@ -159,7 +175,7 @@ export function kvModel(operations: readonly Operation[]): Model<KvState, KvOp> 
       const op = compileKvOp(operation);
       // Writes of unknown outcome that nobody saw need not have happened.
       const useless =
-        operation.outcome === "info" && !conditional && !gives(op).some((pair) => observed.has(pair));
+        operation.outcome === "info" && !conditional && !op.gives?.some((value) => observed.has(value));
       return useless ? { ...op, readOnly: true } : op;
     },
     step(state, op) {
@@ -191,6 +207,10 @@ export function kvModel(operations: readonly Operation[]): Model<KvState, KvOp> 
       }
     },
     key: (state) => state.id,
+    values: {
+      holds: (state, value) => state.pairs.has(value),
+      replaced: (from, to) => [...from.pairs].filter((value) => !to.pairs.has(value)),
+    },
     describe: (state) =>
       `{${keys.flatMap((key, place) => (state.values[place] === ABSENT ? [] : [`${key}: ${state.values[place]}`])).join(", ")}}`,
   };

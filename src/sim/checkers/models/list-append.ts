@@ -43,8 +43,15 @@ export function compileListOp(operation: Operation): ListOp {
     case "read": {
       const elements = known ? elementsOf(operation) : null;
       const length = elements === null ? null : elements.length;
-      const signature = elements === null ? "read" : `read [${elements.join()}]`;
-      return { kind: "read", element: "", length, elements, effect: "read", signature, readOnly: true };
+      return {
+        kind: "read",
+        element: "",
+        length,
+        elements,
+        effect: "read",
+        signature: "read",
+        readOnly: true,
+      };
     }
     default:
       return unknownFunction(operation, "list", FUNCTIONS);

@@ -41,35 +41,43 @@ export function compileRegisterOp(operation: Operation): RegisterOp {
 }
 
 function readOp(value: string): RegisterOp {
-  return { kind: "read", value, effect: "read", signature: `read ${value}`, readOnly: true, needs: value };
+  return { kind: "read", value, effect: "read", signature: `read ${value}`, readOnly: true, needs: [value] };
 }
 
 function writeOp(value: string): RegisterOp {
   const effect = `write ${value}`;
-  return { kind: "write", value, effect, signature: effect, readOnly: false, gives: value };
+  return { kind: "write", value, effect, signature: effect, readOnly: false, gives: [value], blind: true };
 }
 
 function casOp(expected: string, next: string): RegisterOp {
   const effect = `cas ${expected} ${next}`;
-  const base = { kind: "cas", value: expected, next, effect, signature: effect, needs: expected } as const;
-  return expected === next ? { ...base, readOnly: true } : { ...base, readOnly: false, gives: next };
+  const base = { kind: "cas", value: expected, next, effect, signature: effect, needs: [expected] } as const;
+  return expected === next ? { ...base, readOnly: true } : { ...base, readOnly: false, gives: [next] };
 }
 
 function differsOp(expected: string): RegisterOp {
   const effect = `differs ${expected}`;
-  return { kind: "differs", value: expected, effect, signature: effect, readOnly: true };
+  return { kind: "differs", value: expected, effect, signature: effect, readOnly: true, avoids: expected };
 }
 
 function deleteOp(found: HistoryValue, operation: Operation): RegisterOp {
   const base = { value: ABSENT, effect: `write ${ABSENT}` } as const;
   if (found === null) {
-    return { ...base, kind: "delete", signature: base.effect, readOnly: false, gives: ABSENT };
+    return { ...base, kind: "delete", signature: base.effect, readOnly: false, gives: [ABSENT], blind: true };
   }
   if (found === true) {
-    return { ...base, kind: "delete-some", signature: "delete-some", readOnly: false, gives: ABSENT };
+    const avoids = ABSENT;
+    return {
+      ...base,
+      kind: "delete-some",
+      signature: "delete-some",
+      readOnly: false,
+      gives: [ABSENT],
+      avoids,
+    };
   }
   if (found === false) {
-    return { ...base, kind: "delete-none", signature: "delete-none", readOnly: true, needs: ABSENT };
+    return { ...base, kind: "delete-none", signature: "delete-none", readOnly: true, needs: [ABSENT] };
   }
   return badOutput(operation, "true, false or null");
 }
@@ -87,9 +95,11 @@ export function registerModel(): Model<string, RegisterOp> {
     step: stepRegister,
     key: (state) => state,
     describe: (state) => (state === ABSENT ? "absent" : state),
+    values: { holds: (state, value) => state === value, replaced: (from) => [from] },
     // A blind write that nothing observes can be left out; so an optional one is worth a try only if it makes the value
     // that a blocked operation, or another optional compare-and-set, needs. Anything may help one that must differ.
-    helps: (_state, optional, blocked) => blocked.needs === undefined || blocked.needs === optional.gives,
+    helps: (_state, optional, blocked) =>
+      blocked.needs === undefined || blocked.needs[0] === optional.gives?.[0],
   };
 }
 

@@ -44,8 +44,7 @@ export function compileSetOp(operation: Operation): SetOp {
     }
     case "read": {
       const elements = operation.outcome === "ok" ? elementsOf(operation) : null;
-      const signature = elements === null ? "read" : `read ${[...elements].sort().join()}`;
-      return { kind: f, elements, effect: "read", signature, readOnly: true };
+      return { kind: f, elements, effect: "read", signature: "read", readOnly: true };
     }
     default:
       return unknownFunction(operation, "set", FUNCTIONS);
@@ -110,9 +109,15 @@ export function setModel(operations: readonly Operation[]): Model<SetState, SetO
     return (state.bits[place >> 5]! & (1 << (place & 31))) !== 0;
   };
 
+  const elementReads = ops.filter((op) => op.kind === "read" && op.elements !== null).length;
+  const isTraced = elementReads * elements.length <= MOST_TRACED;
+
   return {
     init: intern.empty,
-    compile: compileSetOp,
+    compile(operation) {
+      const op = compileSetOp(operation);
+      return isTraced ? { ...op, ...presence(op, elements) } : op;
+    },
     step(state, op) {
       if (op.kind === "read") {
         return op.elements === null || sameBits(state.bits, bitsOf(op)) ? { ok: true, state } : REFUSED;
@@ -123,6 +128,21 @@ export function setModel(operations: readonly Operation[]): Model<SetState, SetO
       return { ok: true, state: intern.toggle(state, places.get(op.element)!) };
     },
     key: (state) => state.id,
+    values: {
+      holds: (state, value) => has(state, value.slice(1)) === value.startsWith("+"),
+      replaced(from, to) {
+        const values: string[] = [];
+        for (let word = 0; word < from.bits.length; word++) {
+          for (let changed = from.bits[word]! ^ to.bits[word]!; changed !== 0;) {
+            const bit = 31 - Math.clz32(changed);
+            const element = elements[(word << 5) + bit]!;
+            values.push(has(from, element) ? `+${element}` : `-${element}`);
+            changed &= ~(1 << bit);
+          }
+        }
+        return values;
+      },
+    },
     describe: (state) => `{${elements.filter((element) => has(state, element)).join(", ")}}`,
     hopeless(state, op) {
       // An element that nothing ever removes stays.
@@ -152,6 +172,24 @@ export function setModel(operations: readonly Operation[]): Model<SetState, SetO
       );
     },
   };
+}
+
+/** Reads times elements. Beyond it the search does without knowing which presence is still needed. */
+const MOST_TRACED = 3_000_000;
+
+/** The values of a set are the presence (`+x`) or absence (`-x`) of each element. */
+function presence(
+  op: SetOp,
+  elements: readonly string[],
+): { readonly needs?: readonly string[]; readonly gives?: readonly string[] } {
+  if (op.kind === "read") {
+    if (op.elements === null) return {};
+    const seen = op.elements;
+    return { needs: elements.map((element) => (seen.has(element) ? `+${element}` : `-${element}`)) };
+  }
+  const needs = op.before === null ? {} : { needs: [`${op.before ? "+" : "-"}${op.element}`] };
+  if (op.readOnly) return needs;
+  return { ...needs, gives: [`${op.kind === "add" ? "+" : "-"}${op.element}`] };
 }
 
 function numberElements(ops: readonly SetOp[]): ReadonlyMap<string, number> {
