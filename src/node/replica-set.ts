@@ -24,6 +24,8 @@ import { Replica, type ReplicaHost } from "./replica.ts";
 /** A checkpoint without content: the group was deleted here. */
 const DELETED = new Uint8Array(0);
 const RETRY_FULL_MS = 500;
+/** Followers apply this much later when nothing else is said to them: a write in the meantime goes first. */
+const COMMIT_DELAY_MS = 5;
 
 /** What recovery found of each group in the log. */
 export class RecoveredLog {
@@ -123,7 +125,7 @@ export class ReplicaSet {
     }
     const founding = founders.length > 0 ? bootstrap(configuration(founders)) : [];
     const machine = new Raft(
-      { ...DEFAULT_RAFT_OPTIONS, ...this.#host.timings, id: this.#host.self },
+      { ...DEFAULT_RAFT_OPTIONS, commitDelay: COMMIT_DELAY_MS, ...this.#host.timings, id: this.#host.self },
       { ...recover(recovered ?? founding), applied: records.appliedIndex },
     );
     const snapshots = new PeerSnapshots(

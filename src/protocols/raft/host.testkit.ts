@@ -255,6 +255,7 @@ export function testOptions(id: NodeId, changes: Partial<RaftOptions> = {}): Raf
     electionTimeoutMin: 150,
     electionTimeoutMax: 300,
     heartbeatInterval: 30,
+    commitDelay: 0,
     maxClockDrift: 0.1,
     lease: true,
     preVote: true,

@@ -18,6 +18,7 @@ import {
   openRound,
   quorumHeardAt,
   sendAppends,
+  hasCommitNews,
   spreadCommit,
 } from "./replication.ts";
 import type { Replica } from "./replica.ts";
@@ -135,6 +136,22 @@ export function onPeerUnreachable(lead: Leadership, peer: NodeId): void {
   if (progress?.state === "replicate") progress.becomeProbe(progress.match + 1);
 }
 
+/** What followers learn a moment later does not wake them in the middle of the next write. */
+function spreadCommitSoon(r: Replica, lead: Leadership): void {
+  const { commitDelay } = r.options;
+  if (commitDelay === 0) spreadCommit(r, lead);
+  else if (!lead.commitTimerSet && hasCommitNews(r, lead)) {
+    lead.commitTimerSet = true;
+    r.setTimer("commit", commitDelay, commitDelay);
+  }
+}
+
+export function onCommitTimer(r: Replica): void {
+  if (r.lead === null) return;
+  r.lead.commitTimerSet = false;
+  spreadCommit(r, r.lead);
+}
+
 /** Ends every step of a leader: what has become possible by it. */
 export function settle(r: Replica): void {
   const { lead } = r;
@@ -143,7 +160,7 @@ export function settle(r: Replica): void {
   leaveJoint(r, lead);
   startConfirmation(r, lead);
   finishConfirmation(r, lead);
-  spreadCommit(r, lead);
+  spreadCommitSoon(r, lead);
   dropLeavers(r, lead, false);
   retire(r, lead);
   driveTransfer(r, lead);

@@ -27,6 +27,8 @@ export class Leadership {
   readonly termStart: LogIndex;
   readonly progress = new Map<NodeId, Progress>();
   uncommittedBytes = 0;
+  /** Peers will be told of the commit index when the `commit` timer fires. */
+  commitTimerSet = false;
 
   /** Rounds of contact: see `Append.round`. `roundTimes[i]` is when round `firstRound + i` was opened. */
   round = 0;

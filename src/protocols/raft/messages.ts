@@ -194,7 +194,7 @@ export type RaftAdmin =
   /** Hands leadership to a voter. Answered when it leads. */
   | { readonly type: "transfer"; readonly to: NodeId };
 
-export type RaftTimer = "election" | "heartbeat" | "transfer";
+export type RaftTimer = "election" | "heartbeat" | "transfer" | "commit";
 
 export interface RaftVocabulary extends Vocabulary {
   readonly message: RaftMessage;

@@ -9,6 +9,11 @@ export interface RaftOptions {
   readonly electionTimeoutMin: Millis;
   readonly electionTimeoutMax: Millis;
   readonly heartbeatInterval: Millis;
+  /**
+   * How long idle followers may wait for the news that something is committed; appends and heartbeats carry it anyway.
+   * 0: they are told at once. What they lack meanwhile only shows in reads that are not linearizable.
+   */
+  readonly commitDelay: Millis;
   /** By how much the rates of two replicas' clocks may differ, as a fraction. Shortens the lease. */
   readonly maxClockDrift: number;
   /** Serve reads by lease when asked to. Off, every linearizable read costs a round of heartbeats (shared by a batch). */
@@ -32,6 +37,7 @@ export const DEFAULT_RAFT_OPTIONS: Omit<RaftOptions, "id"> = {
   electionTimeoutMin: 300,
   electionTimeoutMax: 600,
   heartbeatInterval: 60,
+  commitDelay: 0,
   maxClockDrift: 0.1,
   lease: true,
   preVote: true,

@@ -411,3 +411,33 @@ test("options that cannot work are refused", () => {
   expect(build({ maxInflightMessages: 0 })).toThrow("maxInflightMessages");
   expect(build({ id: nodeId(0) })).toThrow("node id");
 });
+
+describe("the news that something is committed", () => {
+  const commits = (effects: readonly RaftEffect[]): readonly RaftEffect[] =>
+    effects.filter((effect) => effect.type === "send" && effect.message.type === "commit");
+
+  /** A write that the second of three has, and whose answer commits it. */
+  function commitOne(bench: Bench): readonly RaftEffect[] {
+    bench.propose(1);
+    bench.sync();
+    const { term, lastIndex: match } = bench.raft;
+    return bench.from(two, { type: "append-accepted", term, round: 2, match });
+  }
+
+  test("goes out at once where no delay is wanted", () => {
+    expect(commits(commitOne(new Bench().lead()))).toHaveLength(1);
+  });
+
+  test("waits for its timer, which is set once, and then goes to every idle follower that lacks it", () => {
+    const bench = new Bench({ commitDelay: 5 }).lead();
+    bench.step({ type: "timer", timer: "commit" });
+    const effects = commitOne(bench);
+    expect(commits(effects)).toEqual([]);
+    expect(effects).toContainEqual({ type: "set-timer", timer: "commit", min: 5, max: 5 });
+    const { term, lastIndex: match } = bench.raft;
+    const later = bench.from(three, { type: "append-accepted", term, round: 2, match });
+    expect(later.some((effect) => effect.type === "set-timer" && effect.timer === "commit")).toBe(false);
+    expect(commits(bench.step({ type: "timer", timer: "commit" }))).toHaveLength(2);
+    expect(commits(bench.step({ type: "timer", timer: "commit" }))).toEqual([]);
+  });
+});

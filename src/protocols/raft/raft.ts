@@ -23,6 +23,7 @@ import {
 } from "./election.ts";
 import { onAppend, onCommit, onHeartbeat } from "./follower.ts";
 import {
+  onCommitTimer,
   onAppendAccepted,
   onAppendRejected,
   onHeartbeatResponse,
@@ -186,7 +187,8 @@ function take(r: Replica, input: RaftInput): void {
     case "timer":
       if (input.timer === "election") onElectionTimer(r);
       else if (input.timer === "heartbeat") onHeartbeatTimer(r);
-      else onTransferTimer(r);
+      else if (input.timer === "transfer") onTransferTimer(r);
+      else onCommitTimer(r);
       return;
     case "persisted":
       r.persisted(input.upTo);

@@ -175,6 +175,14 @@ export function noteHeartbeatResponse(
   }
 }
 
+/** Some peer does not know the commit index yet. */
+export function hasCommitNews(r: Replica, lead: Leadership): boolean {
+  for (const progress of lead.progress.values()) {
+    if (progress.sentCommit < r.commitIndex && progress.state === "replicate") return true;
+  }
+  return false;
+}
+
 /**
  * Tells idle peers of a new commit index, so that they need not wait for the next heartbeat. A peer with appends under way
  * will answer one of them and is told then, or by the next append.

@@ -31,6 +31,7 @@ function leaveOffice(r: Replica): void {
   r.lead = null;
   failLeaderReads(r, lead);
   r.cancelTimer("heartbeat");
+  if (r.options.commitDelay > 0) r.cancelTimer("commit");
 }
 
 export function setLeader(r: Replica, leader: NodeId | null): void {
