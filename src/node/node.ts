@@ -230,6 +230,7 @@ export class Node implements KvorumNode {
     const persister = new Persister(log, clock, logger, (error) => this.#storageFailed(error));
     const loop = new TurnLoop(clock, persister, this.#transport, () => router);
     const epoch = Math.floor(random.next() * 2 ** 32);
+    const { observe } = this.#options;
     const router = new Router({
       clock,
       self: identity.node,
@@ -258,6 +259,12 @@ export class Node implements KvorumNode {
         },
         schedule: (replica) => loop.scheduleReplica(replica),
         onLeaderChange: (replica) => this.#onLeaderChange(replica),
+        ...(observe === undefined
+          ? {}
+          : {
+              onApply: (replica: Replica, index: LogIndex, command: Uint8Array) =>
+                observe({ type: "applied", node: identity.node, group: replica.group, index, command }),
+            }),
         onFailed: (replica, error) =>
           logger.error({ group: replica.group, problem: error.message }, "a replica stopped itself"),
         proposalTime: () => this.#proposalTime(),
@@ -459,6 +466,10 @@ export class Node implements KvorumNode {
 
   #onLeaderChange(replica: Replica): void {
     this.#counters.leaderChanges++;
+    if (replica.isLeader) {
+      const { group, machine } = replica;
+      this.#options.observe?.({ type: "leader", node: this.#identity.node!, group, term: machine.term });
+    }
     this.#running?.router.retryParked();
     if (replica.isReady && replica.applier instanceof ShardApplier) replica.applier.onLead();
   }

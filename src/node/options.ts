@@ -1,4 +1,6 @@
 /** What a node is started with. Times in milliseconds, sizes in bytes; every limit has a name and a default. */
+import type { GroupId, NodeId } from "../core/ids.ts";
+import type { LogIndex } from "../core/machine.ts";
 import type { Address } from "../core/world.ts";
 import type { NodeAddresses } from "./catalog/state.ts";
 import type { InitialMember } from "./formation.ts";
@@ -40,7 +42,19 @@ export interface NodeOptions {
   readonly limits: NodeLimits;
   /** The longest delay of the event loop lately, in milliseconds; for the status. */
   readonly loopLag: () => number;
+  /** Is told what the replicas do, for the checkers of a simulation. Absent in production. */
+  readonly observe?: (event: ReplicaEvent) => void;
 }
+
+export type ReplicaEvent =
+  | { readonly type: "leader"; readonly node: NodeId; readonly group: GroupId; readonly term: number }
+  | {
+      readonly type: "applied";
+      readonly node: NodeId;
+      readonly group: GroupId;
+      readonly index: LogIndex;
+      readonly command: Uint8Array;
+    };
 
 export const DEFAULT_TIMINGS: RaftTimings = {
   electionTimeoutMin: 300,

@@ -46,6 +46,8 @@ export interface ReplicaHost {
   schedule(replica: Replica): void;
   onLeaderChange(replica: Replica): void;
   onFailed(replica: Replica, error: Error): void;
+  /** A command is about to be applied. */
+  readonly onApply?: (replica: Replica, index: LogIndex, command: Uint8Array) => void;
   /** The leader's clock for what it proposes, in whole milliseconds. */
   proposalTime(): number;
   maxValueBytes(group: GroupId): number;
@@ -490,6 +492,7 @@ export class Replica {
       this.#finishEntry(entry.index);
       return;
     }
+    this.#host.onApply?.(this, entry.index, entry.command);
     const run = this.#applier.apply(entry.index, entry.command);
     this.#suspended = true;
     this.#advance(run, undefined, (replies) => {

@@ -1,8 +1,9 @@
 /** One simulated history: a safety phase under faults, a liveness phase after everything has healed, then the verdicts. */
 import { Clients, type Workload } from "./clients.ts";
 import { checkLinearizability } from "./checkers/linearizability.ts";
-import { MODELS, type ModelName } from "./checkers/models.ts";
-import { type Verdict, formatVerdict } from "./checkers/verdict.ts";
+import { MODELS } from "./checkers/models.ts";
+import { type LossyKind, checkNoLostWrites } from "./checkers/no-lost-writes.ts";
+import { formatVerdict } from "./checkers/verdict.ts";
 import type { HistoryEvent } from "./history/event.ts";
 import { pairOperations } from "./history/pair.ts";
 import { type Fault, Nemesis } from "./nemesis.ts";
@@ -13,7 +14,7 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly nodes: number;
   readonly workload: Workload;
-  readonly model: ModelName;
+  readonly model: LossyKind;
   readonly keys: readonly string[];
   readonly faults: readonly Fault[];
   readonly clients: number;
@@ -59,7 +60,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const healed = scheduler.runUntil(() => clients.idle, scheduler.now() + HEAL_LIMIT_MS);
   if (!healed) problems.push("some operations got no answer after everything had healed");
   if (!cluster.untilReady(HEAL_LIMIT_MS)) problems.push(notReady(cluster));
-  problems.push(...failedReplicas(cluster));
+  problems.push(...failedReplicas(cluster), ...cluster.violations());
 
   // Liveness: every key can be read through every node again; the reads also show whether anything was lost.
   for (const host of cluster.hosts) {
@@ -71,8 +72,12 @@ export function simulate(options: SimulationOptions): SimulationResult {
   if (unanswered > 0)
     problems.push(`${unanswered} of ${lastReads.length} last reads failed after everything had healed`);
 
-  const verdict: Verdict = checkLinearizability(pairOperations(clients.events), MODELS[options.model]);
-  if (verdict.ok !== true) problems.push(formatVerdict(verdict));
+  const operations = pairOperations(clients.events);
+  const verdicts = [
+    checkLinearizability(operations, MODELS[options.model]),
+    checkNoLostWrites(operations, options.model),
+  ];
+  for (const verdict of verdicts) if (verdict.ok !== true) problems.push(formatVerdict(verdict));
   return {
     seed,
     ok: problems.length === 0,

@@ -4,6 +4,11 @@ import type { NodeLimits } from "../node/options.ts";
 import type { DiskFaults } from "../storage/disk/disk-faults.ts";
 import type { NetworkFaults } from "../transport/network-faults.ts";
 import { SimulatedNetwork } from "../transport/simulated-network.ts";
+import type { ReplicaEvent } from "../node/options.ts";
+import { electionSafety } from "./checkers/election-safety.ts";
+import type { GroupEvent } from "./checkers/observer.ts";
+import { stateMachineSafety } from "./checkers/state-machine-safety.ts";
+import { formatVerdict } from "./checkers/verdict.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimulatedHost, peerAddress } from "./simulated-host.ts";
 import { SimulatedRandom } from "./simulated-random.ts";
@@ -26,6 +31,7 @@ export class SimulatedCluster {
   readonly hosts: SimulatedHost[] = [];
   readonly #options: ClusterOptions;
   readonly #log: Logger;
+  readonly #observers = [electionSafety(), stateMachineSafety()];
   /** Machines that are about to be started. */
   #starting = 0;
 
@@ -78,6 +84,24 @@ export class SimulatedCluster {
     return found;
   }
 
+  /** What the replicas do goes to the checkers of consensus. */
+  #observe(event: ReplicaEvent): void {
+    const time = this.scheduler.now();
+    const { node, group } = event;
+    const told: GroupEvent =
+      event.type === "leader"
+        ? { type: "leader", node, group, term: event.term, time }
+        : { type: "applied", node, group, index: event.index, hash: contentHash(event.command), time };
+    for (const observer of this.#observers) observer.observe(told);
+  }
+
+  /** What is wrong with the consensus so far, in sentences. */
+  violations(): string[] {
+    return this.#observers
+      .map((observer) => observer.verdict())
+      .flatMap((verdict) => (verdict.ok === false ? [formatVerdict(verdict)] : []));
+  }
+
   /** Runs until every running node serves. False: not within `limit` milliseconds. */
   untilReady(limit: number): boolean {
     return this.scheduler.runUntil(
@@ -98,8 +122,16 @@ export class SimulatedCluster {
       disk: this.#options.disk ?? {},
       limits: this.#options.limits ?? {},
       requestTimeout: this.#options.requestTimeout ?? 2000,
+      observe: (event) => this.#observe(event),
     });
     this.hosts.push(host);
     return host;
   }
+}
+
+/** FNV-1a: enough to tell commands apart that should be the same. */
+function contentHash(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
+  return hash;
 }

@@ -4,7 +4,13 @@ import type { NodeAddresses } from "../node/catalog/state.ts";
 import type { InitialMember } from "../node/formation.ts";
 import { loadIdentity } from "../node/identity.ts";
 import { Node } from "../node/node.ts";
-import { DEFAULT_NODE_LIMITS, DEFAULT_TIMINGS, type NodeLimits, type NodeOptions } from "../node/options.ts";
+import {
+  DEFAULT_NODE_LIMITS,
+  DEFAULT_TIMINGS,
+  type NodeLimits,
+  type NodeOptions,
+  type ReplicaEvent,
+} from "../node/options.ts";
 import type { DiskFaults } from "../storage/disk/disk-faults.ts";
 import { SimulatedDisk } from "../storage/disk/simulated-disk.ts";
 import { SimulatedStoreDisk } from "../storage/state/simulated-store.ts";
@@ -22,6 +28,7 @@ export interface HostOptions {
   readonly limits: Partial<NodeLimits>;
   /** Milliseconds that a request may take. */
   readonly requestTimeout: number;
+  readonly observe: (event: ReplicaEvent) => void;
 }
 
 /** Small enough that segments change, logs are compacted and snapshots are cut within a short run. */
@@ -151,6 +158,7 @@ export class SimulatedHost {
       requestTimeout: this.#options.requestTimeout,
       raft: DEFAULT_TIMINGS,
       loopLag: () => 0,
+      observe: this.#options.observe,
       limits: { ...DEFAULT_NODE_LIMITS, ...SMALL_LIMITS, ...this.#options.limits },
     };
   }
