@@ -367,7 +367,7 @@ export class Node implements KvorumNode {
     const { node } = running.identity;
     const known = this.#table.catalog.nodes.find((candidate) => candidate.id === node);
     const { addresses } = this.#options;
-    if (known === undefined) return;
+    if (known === undefined || this.#closing) return;
     const { peer, resp, http } = known;
     if (JSON.stringify({ peer, resp, http }) === JSON.stringify(addresses)) return;
     running.administration.change({ type: "node-update", node, addresses }, (result) => {
