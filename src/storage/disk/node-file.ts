@@ -5,6 +5,7 @@ import type { Done } from "../../core/world.ts";
 import { diskError, syncError, syncOrFullError } from "./disk-errors.ts";
 import type { DurableFile } from "./durable-file.ts";
 import { OperationQueue } from "./operation-queue.ts";
+import { WritePace } from "./write-pace.ts";
 
 /**
  * With O_DSYNC the kernel syncs within the write: one trip through libuv's thread pool and the event loop instead of two
@@ -19,6 +20,7 @@ export class NodeFile implements DurableFile {
   readonly #path: string;
   readonly #descriptor: number;
   readonly #queue = new OperationQueue();
+  readonly #pace = new WritePace();
   #durableDescriptor: number | null = null;
   #closed = false;
 
@@ -43,7 +45,7 @@ export class NodeFile implements DurableFile {
       }
       this.#withDurableDescriptor(SYNC_WITHIN_WRITE, (error, descriptor) => {
         if (error !== null) finish(error);
-        else this.#writeAll(descriptor!, bytes, position, syncOrFullError, finish);
+        else this.#writeSynced(descriptor!, bytes, position, finish);
       });
     });
   }
@@ -139,6 +141,34 @@ export class NodeFile implements DurableFile {
       else if (written === 0) finish(new DiskError("io", this.#path, `wrote 0 bytes at ${position}`));
       else this.#writeAll(descriptor, rest, position + written, classify, finish);
     });
+  }
+
+  /** In place or by the pool: see write-pace.ts. `finish` comes in a later turn either way. */
+  #writeSynced(descriptor: number, bytes: readonly Uint8Array[], position: number, finish: Done): void {
+    const started = performance.now();
+    let total = 0;
+    for (const buffer of bytes) total += buffer.length;
+    if (bytes.length > MAX_BUFFERS || !this.#pace.inPlace(total, started)) {
+      this.#writeAll(descriptor, bytes, position, syncOrFullError, (error) => {
+        const now = performance.now();
+        this.#pace.note(now - started, now);
+        finish(error);
+      });
+      return;
+    }
+    let outcome: DiskError | null = null;
+    let written = 0;
+    try {
+      written = fs.writevSync(descriptor, bytes, position);
+    } catch (cause) {
+      outcome = syncOrFullError(this.#path, cause as NodeJS.ErrnoException);
+    }
+    const now = performance.now();
+    this.#pace.note(now - started, now);
+    if (outcome === null && written < total) {
+      // The kernel took less than all: the pool's way copes with that, from the start.
+      this.#writeAll(descriptor, bytes, position, syncOrFullError, finish);
+    } else setImmediate(() => finish(outcome));
   }
 
   #withDurableDescriptor(flag: number, done: Done<number>): void {
