@@ -51,6 +51,7 @@ export interface FormationOptions {
 
 type Call =
   | { readonly type: "probe" }
+  | { readonly type: "members" }
   | { readonly type: "assign"; readonly name: string; readonly instance: string }
   | {
       readonly type: "join";
@@ -73,6 +74,14 @@ type Membership = {
   readonly members: readonly CatalogNode[];
   readonly founding: boolean;
 };
+
+/** The members by the catalog of whoever answers. */
+export interface KnownMembers {
+  readonly cluster: string;
+  /** Of that catalog: the higher, the newer. */
+  readonly version: number;
+  readonly members: readonly CatalogNode[];
+}
 
 type Refused = { readonly ok: false; readonly reason: string };
 
@@ -102,6 +111,7 @@ export class Formation {
   readonly #done: (identity: EstablishedIdentity) => void;
   #identity: Identity;
   #decideJoin: JoinDecision | null = null;
+  #tellMembers: (() => KnownMembers) | null = null;
   #founderSilentSince: number | null = null;
   #closed = false;
 
@@ -132,8 +142,25 @@ export class Formation {
     this.#decideJoin = decide;
   }
 
+  /** From now on the node can tell who the members are. */
+  set tellMembers(tell: () => KnownMembers) {
+    this.#tellMembers = tell;
+  }
+
+  /**
+   * Asks everybody at these addresses who the members are. For a node that was away while others came: it takes no
+   * connection from nodes it does not know, and if one of those leads, nobody it knows can tell it by the log.
+   */
+  askMembers(addresses: readonly Address[], heard: (known: KnownMembers) => void): void {
+    for (const address of addresses) {
+      this.#call<KnownMembers | Refused>(address, { type: "members" }, (answer) => {
+        if (answer !== null && "members" in answer && Array.isArray(answer.members)) heard(answer);
+      });
+    }
+  }
+
   onCall(bytes: Uint8Array, answer: (response: Uint8Array) => void): void {
-    const respond = (body: ProbeAnswer | Membership | Refused): void => answer(encode(body));
+    const respond = (body: ProbeAnswer | Membership | KnownMembers | Refused): void => answer(encode(body));
     const call = decodeCall(bytes);
     if (call === null) {
       respond({ ok: false, reason: "malformed call" });
@@ -148,6 +175,9 @@ export class Formation {
           formed: isEstablished(identity),
           addresses: this.#options.addresses,
         });
+        return;
+      case "members":
+        respond(this.#tellMembers?.() ?? { ok: false, reason: `${identity.name} is not ready itself` });
         return;
       case "assign":
         respond(this.#assign(call.name, call.instance));
@@ -337,7 +367,7 @@ function parse(bytes: Uint8Array): unknown {
 function decodeCall(bytes: Uint8Array): Call | null {
   const call = parse(bytes) as Partial<Record<string, unknown>> | null;
   if (call === null || typeof call !== "object") return null;
-  if (call["type"] === "probe") return { type: "probe" };
+  if (call["type"] === "probe" || call["type"] === "members") return { type: call["type"] };
   const { name, instance, addresses } = call;
   if (typeof name !== "string" || typeof instance !== "string") return null;
   if (call["type"] === "assign") return { type: "assign", name, instance };

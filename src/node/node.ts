@@ -34,7 +34,7 @@ import { Controller } from "./controller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
 import { fittestHeir } from "./heir.ts";
-import { type EstablishedIdentity, Formation, type Identity } from "./formation.ts";
+import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
 import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { TurnLoop } from "./loop.ts";
@@ -77,6 +77,9 @@ export class Node implements KvorumNode {
   #running: Running | null = null;
   #table = new RoutingTable(EMPTY_CATALOG);
   #peersKey = "";
+  /** What others told about the members, when it is newer than the catalog here. */
+  #heardMembers: KnownMembers | null = null;
+  #leaderlessSweeps = 0;
   #catalogCurrent = false;
   #ready = false;
   #readyCallbacks: (() => void)[] = [];
@@ -324,6 +327,10 @@ export class Node implements KvorumNode {
         answer({ ok: true, cluster: identity.cluster, node: result.node, members, founding: false });
       });
     };
+    this.#formation.tellMembers = () => {
+      const { version, nodes } = this.#table.catalog;
+      return { cluster: identity.cluster, version, members: version > 0 ? nodes : identity.members };
+    };
     replicas.startRecovered();
     this.#onCatalog((replicas.get(SYSTEM_GROUP)!.applier as CatalogApplier).catalog);
     controller.start();
@@ -403,19 +410,38 @@ export class Node implements KvorumNode {
     const running = this.#running;
     if (running === null) return;
     const { identity, replicas, router } = running;
-    const members = catalog.version > 0 ? catalog.nodes : identity.members;
-    const peers = peersOf(members, identity.node);
-    const key = JSON.stringify([...peers]);
-    if (key !== this.#peersKey) {
-      this.#peersKey = key;
-      this.#transport.setPeers(peers);
-    }
+    this.#updatePeers(identity);
     if (!this.#catalogCurrent) return;
     // Not from within the step that applied it: replicas come and go.
     this.#world.clock.defer(() => {
       if (this.#closing) return;
       replicas.follow(this.#table.catalog);
       router.retryParked();
+    });
+  }
+
+  #updatePeers(identity: EstablishedIdentity): void {
+    const { catalog } = this.#table;
+    const known = catalog.version > 0 ? catalog.nodes : identity.members;
+    const heard = this.#heardMembers;
+    const members = heard !== null && heard.version > catalog.version ? heard.members : known;
+    const peers = peersOf(members, identity.node);
+    const key = JSON.stringify([...peers]);
+    if (key === this.#peersKey) return;
+    this.#peersKey = key;
+    this.#transport.setPeers(peers);
+  }
+
+  /** The system group has had no leader for a while: perhaps one leads it whom this node does not know yet. */
+  #askWhoIsThere(identity: EstablishedIdentity): void {
+    const { catalog } = this.#table;
+    const known = catalog.version > 0 ? catalog.nodes : identity.members;
+    const addresses = [...peersOf(known, identity.node).values()];
+    this.#formation.askMembers(addresses, (heard) => {
+      const newest = Math.max(this.#table.catalog.version, this.#heardMembers?.version ?? 0);
+      if (heard.cluster !== identity.cluster || heard.version <= newest) return;
+      this.#heardMembers = heard;
+      this.#updatePeers(identity);
     });
   }
 
@@ -521,6 +547,9 @@ export class Node implements KvorumNode {
     if (this.#closing) return;
     for (const replica of this.#running!.replicas.all()) replica.sweep();
     this.#running!.router.sweep();
+    const { identity, replicas } = this.#running!;
+    this.#leaderlessSweeps = replicas.get(SYSTEM_GROUP)?.leader === null ? this.#leaderlessSweeps + 1 : 0;
+    if (this.#leaderlessSweeps >= 2) this.#askWhoIsThere(identity);
     this.#world.clock.setTimer(SWEEP_REPLICAS_MS, () => this.#sweep());
   }
 
