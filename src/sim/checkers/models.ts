@@ -6,9 +6,7 @@ import { isSingleRegister, kvModel, partitionKv } from "./models/kv.ts";
 import { listModel } from "./models/list-append.ts";
 import { registerModel } from "./models/register.ts";
 import { partitionSet, setModel } from "./models/set.ts";
-import { refuteSequentialRegisters } from "./sequential-register.ts";
 import { decideUniqueRegister } from "./unique-register.ts";
-import { decideGrowingList } from "./growing-list.ts";
 import { decideGrowingSet } from "./growing-set.ts";
 import { kvByKey, registerWindow, setByElement } from "./weaker.ts";
 
@@ -23,7 +21,6 @@ export const MODELS: Readonly<Record<ModelName, ObjectKind>> = {
     model: registerModel,
     shortcut: decideUniqueRegister,
     window: registerWindow,
-    refuteSequential: refuteSequentialRegisters,
   },
   counter: { name: "counter", partition: partitionByKey, model: counterModel },
   set: {
@@ -33,7 +30,7 @@ export const MODELS: Readonly<Record<ModelName, ObjectKind>> = {
     shortcut: decideGrowingSet,
     weaken: setByElement,
   },
-  list: { name: "list", partition: partitionByKey, model: listModel, shortcut: decideGrowingList },
+  list: { name: "list", partition: partitionByKey, model: listModel },
   kv: {
     name: "kv",
     partition: partitionKv,
@@ -43,7 +40,6 @@ export const MODELS: Readonly<Record<ModelName, ObjectKind>> = {
     weaken: (operations) => (isSingleRegister(operations) ? [] : kvByKey(operations)),
     window: (operations, line, width) =>
       isSingleRegister(operations) ? registerWindow(operations, line, width) : [],
-    refuteSequential: (operations) => isSingleRegister(operations) && refuteSequentialRegisters(operations),
   },
 };
 

@@ -13,7 +13,6 @@
 import type { Operation, ProcessId } from "../history/event.ts";
 import { Configurations, DEFAULT_BUDGET, StateNumbers, type Budget } from "./configurations.ts";
 import { explainByShrinking } from "./contradiction.ts";
-import { decideLinearizability } from "./linearizability.ts";
 import type { Compiled, Decision, Model, ObjectKind } from "./model.ts";
 import { ACCEPTED, refused, undecided, type Verdict } from "./verdict.ts";
 
@@ -21,8 +20,6 @@ export interface SequentialOptions {
   readonly budget?: Budget;
 }
 
-/** For the attempt to be done with it quickly. */
-const SHORT_BUDGET: Budget = { steps: 1_000_000, memory: 10_000_000 };
 const EXPLANATION_BUDGET: Budget = { steps: 200_000, memory: 3_000_000 };
 
 /**
@@ -37,7 +34,6 @@ export function checkSequential(
   if (!operations.some((operation) => operation.outcome === "ok")) {
     return undecided("no operation succeeded: there is nothing to check");
   }
-  if (isLinearizable(operations, kind)) return ACCEPTED;
   const decision = decideSequential(operations, kind, options.budget);
   switch (decision.verdict) {
     case "accepted":
@@ -53,20 +49,12 @@ export function checkSequential(
   }
 }
 
-/** Linearizable histories are sequentially consistent, and many that should be the one are the other, too. */
-function isLinearizable(operations: readonly Operation[], kind: ObjectKind): boolean {
-  return kind
-    .partition(operations)
-    .every((part) => decideLinearizability(part.operations, kind, SHORT_BUDGET).verdict === "accepted");
-}
-
 /** Accepted with an order that shows it. */
 export function decideSequential(
   operations: readonly Operation[],
   kind: ObjectKind,
   budget: Budget = DEFAULT_BUDGET,
 ): Decision {
-  if (kind.refuteSequential?.(operations) === true) return { verdict: "refused" };
   return new SequentialSearch(operations, kind, budget).run();
 }
 

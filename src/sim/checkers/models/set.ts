@@ -57,19 +57,11 @@ function flag(operation: Operation): boolean | null {
   return operation.output;
 }
 
-/** Large sets are read often, and an operation is compiled by every search of an explanation. */
-const known = new WeakMap<object, ReadonlySet<string>>();
-
 function elementsOf(operation: Operation): ReadonlySet<string> {
   const { output } = operation;
   if (output === null) return new Set();
   if (!Array.isArray(output)) return badOutput(operation, "an array");
-  let elements = known.get(output);
-  if (elements === undefined) {
-    elements = new Set((output as readonly HistoryValue[]).map(token));
-    known.set(output, elements);
-  }
-  return elements;
+  return new Set((output as readonly HistoryValue[]).map(token));
 }
 
 /** Without an operation that sees the whole set, its elements are independent of each other. */
@@ -137,7 +129,6 @@ export function setModel(operations: readonly Operation[]): Model<SetState, SetO
     },
     key: (state) => state.id,
     values: {
-      isSingle: false,
       holds: (state, value) => has(state, value.slice(1)) === value.startsWith("+"),
       replaced(from, to) {
         const values: string[] = [];
