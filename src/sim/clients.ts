@@ -3,33 +3,21 @@
  * for and what it was told. An indefinite outcome is `info`, and the client goes on as a new process, as after a crash.
  */
 import { ERRORS } from "../core/errors.ts";
-import { Failure, type Reply } from "../core/reply.ts";
-import type { CommandCall } from "../data/contract.ts";
-import type { HistoryEvent, HistoryKey, HistoryValue } from "./history/event.ts";
+import { Failure, NULL_ARRAY, type Reply } from "../core/reply.ts";
+import type { CallOptions, KvorumNode } from "../node/api.ts";
+import type { HistoryEvent, HistoryValue } from "./history/event.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
-
-/** One operation, in the words of the history and as a command. */
-export interface PlannedOperation {
-  readonly f: string;
-  readonly key: HistoryKey;
-  readonly value: HistoryValue;
-  readonly call: CommandCall;
-  /** What the reply means in the words of the history. */
-  readonly output: (reply: Reply) => HistoryValue;
-}
-
-export interface Workload {
-  readonly name: string;
-  /** `unique` is a number that no other operation of the run gets. */
-  plan(random: SimulatedRandom, unique: number): PlannedOperation;
-}
+import { commandCall, textOf, type PlannedOperation, type Workload } from "./workloads/workload.ts";
 
 export interface ClientOptions {
   readonly clients: number;
-  /** Pause between two operations of a client, uniform in [0, 2 × pause]. */
+  /** Milliseconds between two operations of a client, uniform in [0, 2 × pause]. */
   readonly pause: number;
 }
+
+/** The node died or hangs: its client gives up. Longer than any request may take. */
+const ABANDON_AFTER_MS = 15_000;
 
 export class Clients {
   readonly events: HistoryEvent[] = [];
@@ -63,9 +51,11 @@ export class Clients {
     return this.#open === 0;
   }
 
-  /** One operation of a process of its own, through the node with this name. */
-  once(host: string, operation: PlannedOperation): void {
-    this.#execute(this.#processes++, host, operation, () => undefined);
+  /** These operations one after the other, by a process of its own that has patience, through the node with this name. */
+  inTurn(host: string, operations: readonly PlannedOperation[], timeout: number): void {
+    const [first, ...rest] = operations;
+    if (first === undefined) return;
+    this.#execute(this.#processes++, host, first, () => this.inTurn(host, rest, timeout), { timeout });
   }
 
   #think(process: number): void {
@@ -91,11 +81,11 @@ export class Clients {
     hostName: string,
     operation: PlannedOperation,
     done: (alive: boolean) => void,
+    options: CallOptions = {},
   ): void {
-    const host = this.#cluster.host(hostName);
-    const { node, clock } = host;
+    const { node, clock } = this.#cluster.host(hostName);
     if (node === null || clock === null) return;
-    const { f, key, value, call, output } = operation;
+    const { f, key, value, aftermath } = operation;
     const note = (type: HistoryEvent["type"], result: HistoryValue, error?: string): void => {
       const time = this.#cluster.scheduler.now();
       const event = { process, type, f, key, value: result, time, node: hostName };
@@ -103,25 +93,29 @@ export class Clients {
       this.#cluster.scheduler.trace(`${type} ${process} ${f} ${String(key)} ${JSON.stringify(result)}`);
     };
     note("invoke", value);
+    if (aftermath !== undefined) {
+      const time = this.#cluster.scheduler.now();
+      this.events.push({ process: this.#processes++, type: "invoke", ...aftermath, time });
+    }
     this.#open++;
     let over = false;
     const finish = (alive: boolean): void => {
-      if (over) return;
       over = true;
       this.#open--;
       done(alive);
     };
     // The request reaches the node's process, and the answer its client, like everything: not while it is stopped.
     clock.deliver(() => {
-      node.execute(call, {}, (reply) => {
-        if (over) return;
-        if (!(reply instanceof Failure)) {
-          note("ok", output(reply));
+      carryOut(node, operation, options, (replies) => {
+        if (over || clock.killed) return;
+        const failure = replies?.find((reply) => reply instanceof Failure);
+        if (failure === undefined) {
+          note("ok", operation.output(replies));
           finish(true);
           return;
         }
-        const definite = reply.code === null || ERRORS[reply.code].definite;
-        note(definite ? "fail" : "info", value, reply.code ?? reply.message);
+        const definite = failure.code === null || ERRORS[failure.code].definite;
+        note(definite ? "fail" : "info", value, failure.code ?? failure.message);
         finish(definite);
       });
     });
@@ -133,5 +127,46 @@ export class Clients {
   }
 }
 
-/** The node died or hangs: its client gives up. Longer than any request may take. */
-const ABANDON_AFTER_MS = 15_000;
+/** One reply for each call, or the one failure; null when the guard did not hold. */
+type Outcome = readonly Reply[] | null;
+
+/** As a door of the node does it for GET, for MULTI … EXEC, and for WATCH, GET, MULTI … EXEC. */
+function carryOut(
+  node: KvorumNode,
+  operation: PlannedOperation,
+  options: CallOptions,
+  done: (outcome: Outcome) => void,
+): void {
+  const { calls, guard } = operation;
+  if (guard === undefined && calls.length === 1) {
+    node.execute(calls[0]!, options, (reply) => done([reply]));
+    return;
+  }
+  const commit = (watched: Parameters<KvorumNode["transaction"]>[1]): void =>
+    node.transaction(calls, watched, options, (reply) => {
+      if (reply === NULL_ARRAY) done(null);
+      else done(Array.isArray(reply) ? (reply as readonly Reply[]) : [reply]);
+    });
+  if (guard === undefined) {
+    commit([]);
+    return;
+  }
+  node.execute(commandCall(".version", guard.key), options, (version) => {
+    if (version instanceof Failure) {
+      done([definitely(version)]);
+      return;
+    }
+    node.execute(commandCall("get", guard.key), options, (value) => {
+      if (value instanceof Failure) done([definitely(value)]);
+      else if (textOf(value) !== guard.expected) done(null);
+      else commit([{ key: commandCall("get", guard.key).args[0]!, version: version as number }]);
+    });
+  });
+}
+
+/** A guard that could not be read: nothing was written, whatever became of the reading. */
+function definitely(failure: Failure): Failure {
+  return failure.code === null || ERRORS[failure.code].definite
+    ? failure
+    : new Failure(failure.message, "no-leader");
+}

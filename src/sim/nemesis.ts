@@ -1,121 +1,127 @@
-/** Faults in their time: what happens to a cluster while clients work on it, drawn from the seed. */
-import { type DirectedLink, NO_NETWORK_FAULTS, partitions } from "../transport/network-faults.ts";
+/** Carries out a schedule of faults on a simulated cluster, as far as the cluster can be expected to survive it. */
+import { unreachable } from "../core/assert.ts";
+import { describeStrike, type Strike } from "./faults/schedule.ts";
+import { MembershipFaults } from "./faults/membership.ts";
+import { NetworkFaultsInTime } from "./faults/network.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
 
-export const FAULTS = [
-  "crash",
-  "power-off",
-  "blackout",
-  "pause",
-  "isolate",
-  "halves",
-  "one-way",
-  "bridge",
-  "ring",
-  "clock-jump",
-  "wipe",
-  "slow",
-] as const;
-
-export type Fault = (typeof FAULTS)[number];
-
-export interface NemesisOptions {
-  readonly faults: readonly Fault[];
-  /** Milliseconds between two faults, uniform in [0, 2 × interval]. */
-  readonly interval: number;
-  /** How long a fault lasts, uniform in [0, 2 × duration]. */
-  readonly duration: number;
+export interface StrikeReport {
+  /** Its place in the schedule, from 1. */
+  readonly number: number;
+  /** Virtual milliseconds since the simulation began. */
+  readonly time: number;
+  readonly text: string;
 }
 
+/** Between two losses of a disk the first machine must have got its replicas back: two at once are a lost majority. */
+const DISK_LOSS_INTERVAL_MS = 20_000;
+/** A crash that waits for its moment comes at last after this time. */
+const MOMENT_LIMIT_MS = 3000;
+const RESTART_RETRY_MS = 300;
+
 /**
- * At most a minority of the machines is down or stopped at a time, except in a blackout (partitions come on top), and a
- * machine is wiped only while all others are up: losing a majority's disks loses data in every system.
+ * At most a minority of the machines is hurt at a time, except in a blackout (partitions come on top), and what loses a
+ * disk or a member strikes only while all machines are well: losing a majority's disks loses data in every system. A
+ * strike that must not be carried out is passed over.
  */
 export class Nemesis {
-  readonly done: string[] = [];
+  readonly done: StrikeReport[] = [];
   readonly #cluster: SimulatedCluster;
-  readonly #options: NemesisOptions;
+  readonly #schedule: readonly (Strike & { readonly number: number })[];
   readonly #random: SimulatedRandom;
+  readonly #network: NetworkFaultsInTime;
+  readonly #membership: MembershipFaults;
   readonly #hurt = new Set<SimulatedHost>();
-  #lastWipe = Number.NEGATIVE_INFINITY;
+  #lastDiskLoss = Number.NEGATIVE_INFINITY;
   #running = false;
 
-  constructor(cluster: SimulatedCluster, options: NemesisOptions) {
+  /** `keep`: the numbers of the strikes to carry out, from 1; all of them when it is not given. */
+  constructor(cluster: SimulatedCluster, schedule: readonly Strike[], keep?: readonly number[]) {
     this.#cluster = cluster;
-    this.#options = options;
+    this.#schedule = schedule
+      .map((strike, index) => ({ ...strike, number: index + 1 }))
+      .filter(({ number }) => keep === undefined || keep.includes(number));
     this.#random = cluster.random.fork("nemesis");
+    this.#network = new NetworkFaultsInTime(cluster);
+    this.#membership = new MembershipFaults(cluster);
   }
 
   start(): void {
     this.#running = true;
-    this.#plan();
+    for (const strike of this.#schedule) {
+      this.#cluster.scheduler.after(strike.at, () => {
+        if (this.#running) this.#strike(strike);
+      });
+    }
   }
 
-  /** Ends every fault: links heal and lose nothing any more, machines run. */
+  /** Ends every fault: links heal and lose nothing any more, disks work, machines run. */
   heal(): void {
     this.#running = false;
-    this.#cluster.network.heal();
-    this.#cluster.network.setFaults(NO_NETWORK_FAULTS);
+    this.#network.heal();
     for (const host of this.#cluster.hosts) {
       host.clock?.resume();
-      host.start();
+      host.healDisk();
+      host.disarm();
+      // What has met an error of its disk stays stopped until its owner starts it again.
+      if (host.node?.status().storage.healthy === false) host.crash("process");
+      this.#restart(host);
     }
     this.#hurt.clear();
   }
 
-  #plan(): void {
-    if (!this.#running || this.#options.faults.length === 0) return;
-    this.#cluster.scheduler.after(this.#random.next() * 2 * this.#options.interval, () => {
-      if (!this.#running) return;
-      const { faults } = this.#options;
-      this.#strike(faults[Math.floor(this.#random.next() * faults.length)]!);
-      this.#plan();
-    });
+  /** Nodes that were told to leave have left. */
+  get settled(): boolean {
+    return this.#membership.settled;
   }
 
-  #strike(fault: Fault): void {
-    const { hosts, network } = this.#cluster;
-    const names = hosts.map((host) => host.name);
-    const host = hosts[Math.floor(this.#random.next() * hosts.length)]!;
-    const lasts = this.#random.next() * 2 * this.#options.duration;
+  #strike(strike: Strike & { readonly number: number }): void {
+    const { fault, lasts, amount } = strike;
+    const { hosts, scheduler } = this.#cluster;
+    const host = hosts[Math.floor(strike.target * hosts.length)]!;
+    const random = this.#random.fork(strike.number);
+    const note = (where: string): void => {
+      const text = `${describeStrike(strike)}${where === "" ? "" : `, ${where}`}`;
+      this.done.push({ number: strike.number, time: scheduler.now(), text });
+      scheduler.trace(text);
+    };
+    /** The machine is hurt for a while, then `end` helps it. */
+    const hurt = (end: () => void = () => this.#restart(host)): void => {
+      note(host.name);
+      this.#hurtFor(host, lasts, end);
+    };
     const mayHurt = host.isUp && !this.#hurt.has(host) && this.#hurt.size < Math.ceil(hosts.length / 2) - 1;
-    const note = (detail: string): void => {
-      this.done.push(`${Math.round(this.#cluster.scheduler.now())} ms: ${fault} ${detail}`);
-      this.#cluster.scheduler.trace(`${fault} ${detail}`);
-    };
-    const hurt = (end: () => void): void => {
-      note(`${host.name} for ${Math.round(lasts)} ms`);
-      this.#hurt.add(host);
-      this.#cluster.scheduler.after(lasts, () => {
-        this.#hurt.delete(host);
-        end();
-      });
-    };
-    const cut = (links: readonly DirectedLink[]): void => {
-      note(`for ${Math.round(lasts)} ms`);
-      network.partition(links);
-      this.#cluster.scheduler.after(lasts, () => network.heal());
-    };
+
     switch (fault) {
       case "crash":
       case "power-off":
         if (!mayHurt) return;
         host.crash(fault === "crash" ? "process" : "power");
-        hurt(() => host.start());
+        hurt();
         return;
+      case "crash-at-effect":
+      case "crash-at-callback":
+      case "crash-at-boundary": {
+        if (!mayHurt) return;
+        note(host.name);
+        this.#hurt.add(host);
+        const end = (): void => this.#hurtFor(host, lasts, () => this.#restart(host));
+        host.crashAt(fault.slice("crash-at-".length) as "effect" | "callback" | "boundary", amount, end);
+        scheduler.after(MOMENT_LIMIT_MS, () => {
+          if (!host.disarm()) return;
+          host.crash("power");
+          end();
+        });
+        return;
+      }
       case "blackout":
-        // All machines lose their power at once: what was acknowledged must be on disks, not in memories.
         if (this.#hurt.size > 0) return;
-        note(`for ${Math.round(lasts)} ms`);
+        note("");
         for (const each of hosts) {
           each.crash("power");
-          this.#hurt.add(each);
-          this.#cluster.scheduler.after(lasts * (0.5 + this.#random.next() / 2), () => {
-            this.#hurt.delete(each);
-            each.start();
-          });
+          this.#hurtFor(each, lasts * (0.5 + random.next() / 2), () => this.#restart(each));
         }
         return;
       case "pause":
@@ -123,50 +129,138 @@ export class Nemesis {
         host.clock?.pause();
         hurt(() => host.clock?.resume());
         return;
-      case "wipe": {
-        const now = this.#cluster.scheduler.now();
-        const healthy = hosts.every((other) => other.node?.ready === true);
-        if (!mayHurt || !healthy || this.#hurt.size > 0 || now - this.#lastWipe < WIPE_INTERVAL_MS) return;
-        this.#lastWipe = now;
+      case "wipe":
+        if (!mayHurt || !this.#mayLoseDisk()) return;
         host.wipe();
-        hurt(() => host.start());
+        hurt();
         return;
-      }
-      case "clock-jump": {
-        const by = (this.#random.next() - 0.5) * 20_000;
-        note(`${host.name} by ${Math.round(by)} ms`);
-        host.clock?.jumpWall(by);
+      case "bit-flip":
+        if (!mayHurt || !this.#mayLoseDisk()) return;
+        host.crash("power");
+        note(`${host.name}, ${host.flipBit(amount, random) ?? "but its disk is empty"}`);
+        this.#hurtFor(host, lasts, () => this.#restart(host, { replaceIfDamaged: true }));
         return;
-      }
-      case "isolate":
-        cut(partitions.isolate(names, host.name));
-        return;
-      case "halves": {
-        const split = 1 + Math.floor(this.#random.next() * (names.length - 1));
-        const shuffled = [...names].sort(() => this.#random.next() - 0.5);
-        cut(partitions.halves(shuffled.slice(0, split), shuffled.slice(split)));
-        return;
-      }
-      case "one-way":
-        cut(partitions.oneWay([host.name], names));
-        return;
-      case "bridge":
-        cut(partitions.bridge(names, host.name));
-        return;
-      case "ring":
-        cut(partitions.ring(names));
-        return;
-      case "slow":
-        note(`network for ${Math.round(lasts)} ms`);
-        network.setFaults({ delayMin: 5, delayMax: 120 });
-        this.#cluster.scheduler.after(lasts, () => {
-          const { delayMin, delayMax } = NO_NETWORK_FAULTS;
-          network.setFaults({ delayMin, delayMax });
+      case "misdirect":
+        if (!mayHurt || !this.#mayLoseDisk()) return;
+        host.disk.misdirectNextWrite();
+        note(host.name);
+        this.#hurtFor(host, amount, () => {
+          host.crash("power");
+          this.#hurtFor(host, lasts, () => this.#restart(host, { replaceIfDamaged: true }));
         });
         return;
+      case "disk-full":
+        if (!mayHurt) return;
+        host.fillDisk(Math.floor(amount));
+        hurt(() => host.healDisk());
+        return;
+      case "sync-error":
+      case "write-error":
+      case "store-error":
+        if (!mayHurt) return;
+        if (fault === "sync-error") host.disk.failNextSync();
+        else if (fault === "write-error") host.disk.failNextWrite();
+        else host.store.failNextWrite();
+        hurt(() => {
+          host.crash("process");
+          this.#restart(host);
+        });
+        return;
+      case "read-error":
+        if (!mayHurt) return;
+        host.disk.setFaults({ readErrorProbability: amount });
+        host.crash("process");
+        host.start();
+        hurt(() => {
+          host.healDisk();
+          this.#restart(host);
+        });
+        return;
+      case "stall":
+        if (!mayHurt) return;
+        host.disk.setFaults({ stall: { probability: 0.3, min: 0, max: amount } });
+        hurt(() => host.healDisk());
+        return;
+      case "isolate":
+      case "halves":
+      case "one-way":
+      case "bridge":
+      case "ring":
+      case "flapping":
+      case "slow":
+      case "lossy":
+        note(this.#network.strike(strike, host.name, random));
+        return;
+      case "clock-jump":
+        note(host.name);
+        host.clock?.setWallOffset(amount);
+        return;
+      case "clock-drift":
+        note(host.name);
+        host.driftBy(amount);
+        scheduler.after(lasts, () => host.driftBy(0));
+        return;
+      case "move-leaders":
+        if (this.#membership.moveLeaders(host)) note(`to ${host.name}`);
+        return;
+      case "add-node": {
+        const added = this.#isWell() ? this.#membership.add() : null;
+        if (added !== null) note(added);
+        return;
+      }
+      case "remove-node":
+        if (!mayHurt || !this.#mayLoseDisk() || !this.#membership.remove(host)) return;
+        note(host.name);
+        return;
+      case "keyspace-churn":
+        if (this.#membership.churnKeyspace(host, `churn${strike.number}`, Math.floor(amount), lasts))
+          note(`through ${host.name}`);
+        return;
+      default:
+        unreachable(fault);
     }
   }
-}
 
-/** Between two wipes the first machine must have got its replicas back; a wipe of a second one would be a lost majority. */
-const WIPE_INTERVAL_MS = 20_000;
+  #hurtFor(host: SimulatedHost, milliseconds: number, end: () => void): void {
+    this.#hurt.add(host);
+    this.#cluster.scheduler.after(milliseconds, () => {
+      // After `heal` everybody is well already.
+      if (!this.#running) return;
+      this.#hurt.delete(host);
+      end();
+    });
+  }
+
+  /** Starts a machine, again if it fails; one that finds its disk damaged is replaced, as its owner would. */
+  #restart(host: SimulatedHost, options: { readonly replaceIfDamaged?: boolean } = {}): void {
+    if (!this.#cluster.hosts.includes(host)) return;
+    host.start();
+    this.#cluster.scheduler.after(RESTART_RETRY_MS, () => {
+      if (host.isUp || this.#hurt.has(host) || host.refusal === null) return;
+      if (options.replaceIfDamaged === true) {
+        this.done.push({
+          number: 0,
+          time: this.#cluster.scheduler.now(),
+          text: `${host.name} is replaced: ${host.refusal}`,
+        });
+        host.wipe();
+      }
+      this.#restart(host, options);
+    });
+  }
+
+  #isWell(): boolean {
+    return (
+      this.#hurt.size === 0 &&
+      this.#membership.settled &&
+      this.#cluster.hosts.every((host) => host.node?.ready === true)
+    );
+  }
+
+  #mayLoseDisk(): boolean {
+    const now = this.#cluster.scheduler.now();
+    if (!this.#isWell() || now - this.#lastDiskLoss < DISK_LOSS_INTERVAL_MS) return false;
+    this.#lastDiskLoss = now;
+    return true;
+  }
+}

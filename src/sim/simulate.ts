@@ -1,25 +1,38 @@
 /** One simulated history: a safety phase under faults, a liveness phase after everything has healed, then the verdicts. */
-import { Clients, type Workload } from "./clients.ts";
+import { Clients } from "./clients.ts";
+import { BoundedChecker } from "./checkers/bounded.ts";
+import { checkLiveness } from "./checkers/liveness.ts";
 import { checkLinearizability } from "./checkers/linearizability.ts";
 import { MODELS } from "./checkers/models.ts";
-import { type LossyKind, checkNoLostWrites } from "./checkers/no-lost-writes.ts";
-import { formatVerdict } from "./checkers/verdict.ts";
-import type { HistoryEvent } from "./history/event.ts";
+import { checkNoLostWrites } from "./checkers/no-lost-writes.ts";
+import { formatVerdict, type Verdict } from "./checkers/verdict.ts";
+import { drawSchedule, type Strike } from "./faults/schedule.ts";
+import type { HistoryEvent, Operation } from "./history/event.ts";
 import { pairOperations } from "./history/pair.ts";
-import { type Fault, Nemesis } from "./nemesis.ts";
+import { turnKnobs } from "./knobs.ts";
+import { type MixName, mixOf } from "./mixes.ts";
+import { Nemesis, type StrikeReport } from "./nemesis.ts";
 import { type ClusterOptions, SimulatedCluster } from "./simulated-cluster.ts";
-import { readOf } from "./workloads/registers.ts";
+import { SimulatedRandom } from "./simulated-random.ts";
+import { memoryLimits } from "./memory-limits.ts";
+import { WORKLOADS, type WorkloadName } from "./workloads/workloads.ts";
+import type { Workload } from "./workloads/workload.ts";
 
 export interface SimulationOptions {
   readonly seed: number;
   readonly nodes: number;
-  readonly workload: Workload;
-  readonly model: LossyKind;
-  readonly keys: readonly string[];
-  readonly faults: readonly Fault[];
+  readonly workload: WorkloadName;
+  readonly mix: MixName;
   readonly clients: number;
   /** Milliseconds of virtual time under faults. */
   readonly duration: number;
+  /** Only these strikes of the schedule are carried out, by their numbers from 1. Default: all. */
+  readonly keep?: readonly number[];
+  /** Strikes in place of those that the mix would draw. */
+  readonly schedule?: readonly Strike[];
+  /** The keyspace that the workload works on. Default: `default`. */
+  readonly keyspace?: string;
+  /** On top of what the mix says. */
   readonly cluster?: Partial<Omit<ClusterOptions, "seed" | "nodes">>;
 }
 
@@ -29,8 +42,11 @@ export interface SimulationResult {
   /** Everything that is wrong, in sentences. */
   readonly problems: readonly string[];
   readonly events: readonly HistoryEvent[];
+  readonly operations: readonly Operation[];
   readonly acknowledged: number;
-  readonly faults: readonly string[];
+  /** What struck, in its order. */
+  readonly strikes: readonly StrikeReport[];
+  readonly knobs: readonly string[];
   /** Equal for two runs with one seed. */
   readonly hash: string;
   readonly schedulerEvents: number;
@@ -38,57 +54,95 @@ export interface SimulationResult {
 }
 
 const START_LIMIT_MS = 30_000;
-const HEAL_LIMIT_MS = 60_000;
+/** All faults have ended: so long may it take until everything works again. */
+const HEAL_LIMIT_MS = 30_000;
+/** Once it works again an operation succeeds within this time. */
+const ANSWER_LIMIT_MS = 5000;
+const SAMPLE_INTERVAL_MS = 250;
 
 export function simulate(options: SimulationOptions): SimulationResult {
   const { seed, nodes } = options;
-  const cluster = new SimulatedCluster({ ...options.cluster, seed, nodes });
+  const mix = mixOf(options.mix);
+  const random = new SimulatedRandom(seed);
+  const { turned, options: world } = mix.knobs
+    ? turnKnobs(random.fork("knobs"), mix.world ?? {})
+    : { turned: [], options: mix.world ?? {} };
+  const clusterOptions = { ...world, ...options.cluster, seed, nodes };
+  const cluster = new SimulatedCluster(clusterOptions);
   const { scheduler } = cluster;
+  const prefix = options.keyspace === undefined ? "" : `${options.keyspace}:`;
+  const workload: Workload = WORKLOADS[options.workload].make(prefix);
+  const clients = new Clients(cluster, workload, { clients: options.clients, pause: workload.pause });
+  const schedule =
+    options.schedule ?? drawSchedule(random.fork("schedule"), { ...mix, duration: options.duration });
+  const nemesis = new Nemesis(cluster, schedule, options.keep);
+  const memory = new BoundedChecker(memoryLimits(clusterOptions));
   const problems: string[] = [];
-  const clients = new Clients(cluster, options.workload, { clients: options.clients, pause: 20 });
-  const nemesis = new Nemesis(cluster, { faults: options.faults, interval: 1500, duration: 1500 });
+  const sample = (): void => {
+    for (const host of cluster.hosts) {
+      const gauges = host.node?.metrics().gauges ?? {};
+      for (const [gauge, value] of Object.entries(gauges))
+        memory.observe({ time: scheduler.now(), node: host.name, gauge, value });
+    }
+    scheduler.after(SAMPLE_INTERVAL_MS, sample);
+  };
 
   cluster.start();
   if (!cluster.untilReady(START_LIMIT_MS))
     problems.push(`the cluster was not ready after ${START_LIMIT_MS} ms`);
+  sample();
   clients.start();
   nemesis.start();
   scheduler.run(scheduler.now() + options.duration);
 
   nemesis.heal();
+  const healedAt = scheduler.now();
+  const deadline = healedAt + HEAL_LIMIT_MS;
+  // Clients go on for a moment: the way back must not need silence.
+  scheduler.run(healedAt + 1000);
   clients.stop();
-  const healed = scheduler.runUntil(() => clients.idle, scheduler.now() + HEAL_LIMIT_MS);
-  if (!healed) problems.push("some operations got no answer after everything had healed");
-  if (!cluster.untilReady(HEAL_LIMIT_MS)) problems.push(notReady(cluster));
+  if (!scheduler.runUntil(() => clients.idle, deadline))
+    problems.push("some operations got no answer after everything had healed");
+  scheduler.runUntil(() => nemesis.settled, deadline);
+  if (!cluster.untilReady(deadline - scheduler.now())) problems.push(notReady(cluster));
   problems.push(...failedReplicas(cluster), ...cluster.violations());
+  if (workload.settle !== undefined) scheduler.run(scheduler.now() + workload.settle);
 
-  // Liveness: every key can be read through every node again; the reads also show whether anything was lost.
-  for (const host of cluster.hosts) {
-    for (const key of options.keys) clients.once(host.name, readOf(key));
-  }
-  scheduler.runUntil(() => clients.idle, scheduler.now() + HEAL_LIMIT_MS);
-  const lastReads = clients.events.slice(-options.keys.length * cluster.hosts.length);
-  const unanswered = lastReads.filter((event) => event.type !== "ok").length;
-  if (unanswered > 0)
-    problems.push(`${unanswered} of ${lastReads.length} last reads failed after everything had healed`);
+  const recoveredAt = scheduler.now();
+  for (const host of cluster.hosts)
+    clients.inTurn(host.name, workload.keys.map(workload.lastRead), ANSWER_LIMIT_MS);
+  scheduler.runUntil(() => clients.idle, recoveredAt + HEAL_LIMIT_MS);
 
   const operations = pairOperations(clients.events);
-  const verdicts = [
-    checkLinearizability(operations, MODELS[options.model]),
-    checkNoLostWrites(operations, options.model),
-  ];
-  for (const verdict of verdicts) if (verdict.ok !== true) problems.push(formatVerdict(verdict));
+  const lively = checkLiveness(operations, {
+    healedAt: recoveredAt - ANSWER_LIMIT_MS,
+    within: ANSWER_LIMIT_MS,
+    endedAt: Infinity,
+  });
+  for (const verdict of [...judge(workload, operations), lively, memory.verdict()])
+    if (verdict.ok !== true) problems.push(formatVerdict(verdict));
   return {
     seed,
     ok: problems.length === 0,
     problems,
     events: clients.events,
+    operations,
     acknowledged: clients.events.filter((event) => event.type === "ok").length,
-    faults: nemesis.done,
+    strikes: nemesis.done,
+    knobs: turned,
     hash: scheduler.hash,
     schedulerEvents: scheduler.events,
     virtualMilliseconds: scheduler.now(),
   };
+}
+
+function judge(workload: Workload, operations: readonly Operation[]): readonly Verdict[] {
+  const { model } = workload;
+  const verdicts: Verdict[] = [];
+  if (model !== null) verdicts.push(checkLinearizability(operations, MODELS[model]));
+  if (model !== null && model !== "kv") verdicts.push(checkNoLostWrites(operations, model));
+  verdicts.push(...(workload.verdicts?.(operations) ?? []));
+  return verdicts;
 }
 
 function notReady(cluster: SimulatedCluster): string {

@@ -26,7 +26,10 @@ export class SimulatedClock implements Clock {
   #localBase: Millis;
   #virtualBase: Millis;
   #wallOffset: Millis;
+  readonly #wallStart: Millis;
   #state: "running" | "paused" | "killed" = "running";
+  /** Is called before everything that the process is told, and may kill it. */
+  onDelivery: (() => void) | null = null;
   #held: (() => void)[] = [];
   #heldAt = 0;
   #draining = false;
@@ -37,7 +40,8 @@ export class SimulatedClock implements Clock {
     invariant(this.#rate > 0, "a clock goes forward");
     this.#localBase = options.skew ?? 0;
     this.#virtualBase = scheduler.now();
-    this.#wallOffset = (options.wallStart ?? DEFAULT_WALL_START) + scheduler.now() - this.now();
+    this.#wallStart = options.wallStart ?? DEFAULT_WALL_START;
+    this.#wallOffset = this.#wallStart + scheduler.now() - this.now();
   }
 
   now(): Millis {
@@ -64,7 +68,12 @@ export class SimulatedClock implements Clock {
     if (this.#state === "killed") return;
     // What is held comes first: nothing that is delivered later may overtake it.
     if (this.#state === "paused" || this.#held.length > 0) this.#held.push(task);
-    else task();
+    else this.#run(task);
+  }
+
+  #run(task: () => void): void {
+    this.onDelivery?.();
+    if (this.#state !== "killed") task();
   }
 
   get paused(): boolean {
@@ -106,6 +115,11 @@ export class SimulatedClock implements Clock {
     this.#wallOffset += by;
   }
 
+  /** The wall clock goes wrong by so much from now on, compared with what it should show. */
+  setWallOffset(by: Millis): void {
+    this.#wallOffset = this.#wallStart + this.#scheduler.now() - this.now() + by;
+  }
+
   /** One event of the scheduler for each held task, so that each is counted and can be stopped at. */
   #drain(): void {
     if (this.#draining || this.#held.length === 0) return;
@@ -118,7 +132,7 @@ export class SimulatedClock implements Clock {
         this.#held = [];
         this.#heldAt = 0;
       }
-      task();
+      this.#run(task);
       this.#drain();
     });
   }

@@ -1,8 +1,9 @@
 /** A cluster in virtual time: `src/node` unchanged on simulated machines. Everything follows from the seed. */
 import type { Logger } from "../core/world.ts";
-import type { NodeLimits } from "../node/options.ts";
+import type { NodeLimits, RaftTimings } from "../node/options.ts";
 import type { DiskFaults } from "../storage/disk/disk-faults.ts";
 import type { NetworkFaults } from "../transport/network-faults.ts";
+import type { TcpOptions } from "../transport/options.ts";
 import { SimulatedNetwork } from "../transport/simulated-network.ts";
 import type { ReplicaEvent } from "../node/options.ts";
 import { electionSafety } from "./checkers/election-safety.ts";
@@ -19,6 +20,8 @@ export interface ClusterOptions {
   readonly network?: Partial<NetworkFaults>;
   readonly disk?: Partial<DiskFaults>;
   readonly limits?: Partial<NodeLimits>;
+  readonly raft?: Partial<RaftTimings>;
+  readonly tcp?: Partial<TcpOptions>;
   readonly requestTimeout?: number;
   /** Is given every line the nodes log. */
   readonly log?: (level: string, fields: object, message: string) => void;
@@ -28,7 +31,9 @@ export class SimulatedCluster {
   readonly scheduler = new Scheduler();
   readonly random: SimulatedRandom;
   readonly network: SimulatedNetwork;
+  /** The machines that are there, running or not. */
   readonly hosts: SimulatedHost[] = [];
+  readonly retired: SimulatedHost[] = [];
   readonly #options: ClusterOptions;
   readonly #log: Logger;
   readonly #observers = [electionSafety(), stateMachineSafety()];
@@ -42,6 +47,7 @@ export class SimulatedCluster {
       time: this.scheduler,
       random: this.random.fork("network"),
       ...(options.network === undefined ? {} : { faults: options.network }),
+      ...(options.tcp === undefined ? {} : { options: options.tcp }),
     });
     const line = (level: string) => (fields: object, message: string) => {
       this.scheduler.trace(message);
@@ -69,13 +75,20 @@ export class SimulatedCluster {
     }
   }
 
-  /** A machine that will join when started. */
-  addHost(name: string): SimulatedHost {
+  /** A machine that will join when started. No other has ever had its name. */
+  addHost(name = `n${this.hosts.length + this.retired.length + 1}`): SimulatedHost {
     return this.#add(
       name,
       [],
       this.hosts.map((host) => peerAddress(host.name)),
     );
+  }
+
+  /** Switches a machine off for good. */
+  retire(host: SimulatedHost): void {
+    host.crash();
+    this.hosts.splice(this.hosts.indexOf(host), 1);
+    this.retired.push(host);
   }
 
   host(name: string): SimulatedHost {
@@ -121,6 +134,7 @@ export class SimulatedCluster {
       join,
       disk: this.#options.disk ?? {},
       limits: this.#options.limits ?? {},
+      raft: this.#options.raft ?? {},
       requestTimeout: this.#options.requestTimeout ?? 2000,
       observe: (event) => this.#observe(event),
     });

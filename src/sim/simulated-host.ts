@@ -9,12 +9,14 @@ import {
   DEFAULT_TIMINGS,
   type NodeLimits,
   type NodeOptions,
+  type RaftTimings,
   type ReplicaEvent,
 } from "../node/options.ts";
-import type { DiskFaults } from "../storage/disk/disk-faults.ts";
+import { NO_DISK_FAULTS, type DiskFaults } from "../storage/disk/disk-faults.ts";
 import { SimulatedDisk } from "../storage/disk/simulated-disk.ts";
 import { SimulatedStoreDisk } from "../storage/state/simulated-store.ts";
 import type { SimulatedNetwork } from "../transport/simulated-network.ts";
+import { countNetwork } from "./counted-network.ts";
 import { gateDisk } from "./gated-disk.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
@@ -26,13 +28,14 @@ export interface HostOptions {
   readonly join: readonly Address[];
   readonly disk: Partial<DiskFaults>;
   readonly limits: Partial<NodeLimits>;
+  readonly raft: Partial<RaftTimings>;
   /** Milliseconds that a request may take. */
   readonly requestTimeout: number;
   readonly observe: (event: ReplicaEvent) => void;
 }
 
 /** Small enough that segments change, logs are compacted and snapshots are cut within a short run. */
-const SMALL_LIMITS: Partial<NodeLimits> = {
+export const SMALL_LIMITS: Partial<NodeLimits> = {
   logSegmentBytes: 64 * 1024,
   logRetainBytes: 512 * 1024,
   compactAtBytes: 16 * 1024,
@@ -40,9 +43,23 @@ const SMALL_LIMITS: Partial<NodeLimits> = {
   snapshotChunkBytes: 2 * 1024,
 };
 
+const USUAL_DISK: Partial<DiskFaults> = {
+  syncLatency: { min: 0.05, max: 2 },
+  writeLatency: { min: 0.01, max: 0.2 },
+};
+
 const PEER_PORT = 7412;
 
 export const peerAddress = (host: string): Address => ({ host, port: PEER_PORT });
+
+/** The moments at which a process can be made to die: each is counted from now on. */
+export type CrashMoment = "effect" | "callback" | "boundary";
+
+interface ArmedCrash {
+  readonly moment: CrashMoment;
+  left: number;
+  readonly done: () => void;
+}
 
 export class SimulatedHost {
   readonly name: string;
@@ -56,6 +73,9 @@ export class SimulatedHost {
   #clock: SimulatedClock | null = null;
   #node: Node | null = null;
   #starts = 0;
+  /** Milliseconds of this process's clock per millisecond, before any drift that a fault adds. */
+  #rate = 1;
+  #armed: ArmedCrash | null = null;
   /** Why the last start came to nothing. */
   refusal: string | null = null;
 
@@ -89,6 +109,10 @@ export class SimulatedHost {
     return this.#disk;
   }
 
+  get store(): SimulatedStoreDisk {
+    return this.#store;
+  }
+
   get isUp(): boolean {
     return this.#clock !== null;
   }
@@ -97,15 +121,21 @@ export class SimulatedHost {
     if (this.#clock !== null) return;
     this.#starts++;
     this.refusal = null;
-    const drift = 1 + (this.#random.next() - 0.5) * 2e-3;
-    const clock = new SimulatedClock(this.#scheduler, { skew: this.#random.next() * 1e6, rate: drift });
+    this.#rate = 1 + (this.#random.next() - 0.5) * 2e-3;
+    const skew = this.#random.next() * 1e6;
+    const clock = new SimulatedClock(this.#scheduler, { skew, rate: this.#rate });
+    clock.onDelivery = () => this.#count("callback");
+    const effect = (): boolean => {
+      if (this.#clock === clock) this.#count("effect");
+      return !clock.killed;
+    };
     const random = this.#random.fork(`start ${this.#starts}`);
     const world: World = {
       clock,
       random,
       log: this.#log,
-      disk: gateDisk(this.#disk, clock),
-      network: this.#network.forHost(this.name, clock),
+      disk: gateDisk(this.#disk, clock, effect),
+      network: countNetwork(this.#network.forHost(this.name, clock), effect),
     };
     this.#clock = clock;
     const refuse = (error: Error): void => {
@@ -142,6 +172,64 @@ export class SimulatedHost {
     this.#disk = this.#makeDisk();
   }
 
+  // Faults -------------------------------------------------------------------------------------------------------
+
+  /** The machine loses its power at the n-th such moment from now on, and `done` is called. */
+  crashAt(moment: CrashMoment, n: number, done: () => void): void {
+    this.disarm();
+    this.#armed = { moment, left: Math.max(1, Math.floor(n)), done };
+    if (moment === "boundary") this.#disk.setBoundaryHook(() => this.#count("boundary"));
+  }
+
+  /** True: the crash had not come yet, and will not come any more. */
+  disarm(): boolean {
+    const wasArmed = this.#armed !== null;
+    this.#armed = null;
+    this.#disk.setBoundaryHook(undefined);
+    return wasArmed;
+  }
+
+  #count(moment: CrashMoment): void {
+    const armed = this.#armed;
+    if (armed === null || armed.moment !== moment || --armed.left > 0) return;
+    this.disarm();
+    this.crash();
+    armed.done();
+  }
+
+  /** From now on the disk has room for so many bytes more, and the state store for none. */
+  fillDisk(bytesLeft: number): void {
+    this.#disk.setCapacity(this.#disk.used() + bytesLeft);
+    this.#store.setFull(true);
+  }
+
+  /** The disk is as it was at the beginning; what was lost or damaged stays so. */
+  healDisk(): void {
+    this.#disk.setFaults({ ...NO_DISK_FAULTS, ...USUAL_DISK, ...this.#options.disk });
+    this.#disk.forgetPlans();
+    this.#store.setFull(false);
+    this.#store.failNextWrite(false);
+  }
+
+  /** Flips one bit of what is on the disk; `where` in [0, 1). Returns where that was, or null when nothing is there. */
+  flipBit(where: number, random: SimulatedRandom): string | null {
+    let offset = Math.floor(where * this.#disk.used());
+    for (const path of this.#disk.paths()) {
+      const size = this.#disk.peek(path).length;
+      if (offset < size) {
+        this.#disk.flipBit(path, offset, random.integer(0, 7));
+        return `byte ${offset} of ${path}`;
+      }
+      offset -= size;
+    }
+    return null;
+  }
+
+  /** The clock of the process that runs now goes wrong by this fraction. */
+  driftBy(fraction: number): void {
+    this.#clock?.setRate(this.#rate * (1 + fraction));
+  }
+
   #nodeOptions(): NodeOptions {
     const addresses: NodeAddresses = {
       peer: peerAddress(this.name),
@@ -156,7 +244,7 @@ export class SimulatedHost {
       initial: this.#options.initial,
       join: this.#options.join,
       requestTimeout: this.#options.requestTimeout,
-      raft: DEFAULT_TIMINGS,
+      raft: { ...DEFAULT_TIMINGS, ...this.#options.raft },
       loopLag: () => 0,
       observe: this.#options.observe,
       limits: { ...DEFAULT_NODE_LIMITS, ...SMALL_LIMITS, ...this.#options.limits },
@@ -178,8 +266,7 @@ export class SimulatedHost {
       random: this.#random.fork("disk"),
       openStore: (_folder, done) => this.#store.open(done),
       faults: {
-        syncLatency: { min: 0.05, max: 2 },
-        writeLatency: { min: 0.01, max: 0.2 },
+        ...USUAL_DISK,
         ...this.#options.disk,
       },
     });

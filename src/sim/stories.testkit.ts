@@ -3,7 +3,7 @@ import { type Reply, Failure, Status } from "../core/reply.ts";
 import type { AdminRequest, AdminResult, CallOptions } from "../node/api.ts";
 import { type ClusterOptions, SimulatedCluster } from "./simulated-cluster.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
-import { commandCall } from "./workloads/registers.ts";
+import { commandCall } from "./workloads/workload.ts";
 
 const LIMIT_MS = 30_000;
 

@@ -1,43 +1,83 @@
-/** Registers: reads, writes of unique values and compare-and-set by way of SETNX and DEL, over a few hot keys. */
-import { invariant } from "../../core/assert.ts";
-import type { Reply } from "../../core/reply.ts";
-import { findCommand } from "../../data/commands.ts";
-import type { CommandCall } from "../../data/contract.ts";
-import type { PlannedOperation, Workload } from "../clients.ts";
-import type { HistoryValue } from "../history/event.ts";
+/** Registers: reads, writes of unique values, deletes and compare-and-set, over a few hot keys. */
+import type { HistoryKey } from "../history/event.ts";
+import { commandCall, numberedKeys, pick, textOf, type PlannedOperation, type Workload } from "./workload.ts";
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-export function commandCall(name: string, ...args: readonly string[]): CommandCall {
-  const spec = findCommand(name);
-  invariant(spec !== undefined, `there is a command ${name}`);
-  return { spec, args: args.map((arg) => encoder.encode(arg)) };
+export function readRegister(key: HistoryKey): PlannedOperation {
+  return {
+    f: "read",
+    key,
+    value: null,
+    calls: [commandCall("get", String(key))],
+    output: (replies) => textOf(replies?.[0]),
+  };
 }
 
-export const textOf = (reply: Reply): HistoryValue =>
-  reply instanceof Uint8Array ? decoder.decode(reply) : null;
+export function writeRegister(key: string, value: string): PlannedOperation {
+  return { f: "write", key, value, calls: [commandCall("set", key, value)], output: () => null };
+}
 
-export const readOf = (key: string): PlannedOperation => ({
-  f: "read",
-  key,
-  value: null,
-  call: commandCall("get", key),
-  output: textOf,
-});
+function deleteRegister(key: string): PlannedOperation {
+  return {
+    f: "delete",
+    key,
+    value: null,
+    calls: [commandCall("del", key)],
+    output: (replies) => replies?.[0] === 1,
+  };
+}
 
-export function registers(keys: number): Workload {
+/** By SETNX when it expects nothing there, else by WATCH, GET, MULTI, SET, EXEC. */
+function compareAndSet(key: string, expected: string | null, value: string): PlannedOperation {
+  const operation = { f: "cas", key, value: [expected, value] };
+  return expected === null
+    ? {
+        ...operation,
+        calls: [commandCall("setnx", key, value)],
+        output: (replies) => replies?.[0] === 1,
+      }
+    : {
+        ...operation,
+        calls: [commandCall("set", key, value)],
+        guard: { key, expected },
+        output: (replies) => replies !== null,
+      };
+}
+
+export interface RegisterOptions {
+  readonly keys: number;
+  readonly pause: number;
+}
+
+export function registers(prefix: string, options: Partial<RegisterOptions> = {}): Workload {
+  const { keys: count = 4, pause = 20 } = options;
+  const keys = numberedKeys(prefix, count);
+  /** What was last seen or written: what a compare-and-set may well find. */
+  const last = new Map<HistoryKey, string | null>();
   return {
     name: "registers",
-    plan(random, unique) {
-      const key = `k${Math.floor(random.next() * keys)}`;
-      const dice = random.next();
-      if (dice < 0.45) return readOf(key);
-      if (dice < 0.92) {
-        const value = `v${unique}`;
-        return { f: "write", key, value, call: commandCall("set", key, value), output: () => null };
+    model: "register",
+    keys,
+    pause,
+    plan(dice, unique) {
+      const key = pick(dice, keys);
+      const chance = dice.next();
+      if (chance < 0.42) {
+        const read = readRegister(key);
+        return {
+          ...read,
+          output: (replies) => {
+            const value = textOf(replies?.[0]);
+            last.set(key, value);
+            return value;
+          },
+        };
       }
-      return { f: "delete", key, value: null, call: commandCall("del", key), output: (reply) => reply === 1 };
+      if (chance > 0.94) return deleteRegister(key);
+      const value = `v${unique}`;
+      const expected = last.get(key) ?? null;
+      last.set(key, value);
+      return chance < 0.75 ? writeRegister(key, value) : compareAndSet(key, expected, value);
     },
+    lastRead: readRegister,
   };
 }

@@ -86,6 +86,10 @@ export class SimulatedDevice {
     this.#planned.push({ kind, path });
   }
 
+  forgetPlans(): void {
+    this.#planned.length = 0;
+  }
+
   /** Null: that many bytes more fit. */
   noRoomFor(bytes: number, path: string): DiskError | null {
     if (this.#used() + bytes <= this.faults.capacity) return null;

@@ -184,6 +184,11 @@ export class SimulatedDisk implements Disk {
     this.#device.plan("misdirect", path);
   }
 
+  /** What was planned for a next operation, and has not come yet, will not come. */
+  forgetPlans(): void {
+    this.#device.forgetPlans();
+  }
+
   /** Damages a file at rest: bit 0 is the lowest. */
   flipBit(path: string, offset: number, bit: number): void {
     const byte = this.peek(path, offset, 1)[0]!;

@@ -91,8 +91,8 @@ export class SimulatedStoreDisk {
   }
 
   /** The next write fails with `io`: by chance it is done or not. The handle takes no further one. */
-  failNextWrite(): void {
-    this.#failNext = true;
+  failNextWrite(fails = true): void {
+    this.#failNext = fails;
   }
 
   /** While it is set, nothing asynchronous comes to an end. */

@@ -1,0 +1,40 @@
+/** Every workload, by name. */
+import { appends } from "./appends.ts";
+import { counters } from "./counters.ts";
+import { expiry } from "./expiry.ts";
+import { largeValues } from "./large-values.ts";
+import { locks } from "./locks.ts";
+import { registers } from "./registers.ts";
+import { sets } from "./sets.ts";
+import { transactions } from "./transactions.ts";
+import type { MakeWorkload } from "./workload.ts";
+
+interface WorkloadRow {
+  readonly meaning: string;
+  readonly make: MakeWorkload;
+}
+
+export const WORKLOADS = {
+  registers: { meaning: "reads, writes, deletes and compare-and-set of a few hot keys", make: registers },
+  counters: { meaning: "increments that answer what they made, and reads", make: counters },
+  sets: { meaning: "elements added, removed, looked for, and whole sets read", make: sets },
+  appends: { meaning: "entries appended to lists, each exactly once", make: appends },
+  transactions: { meaning: "several reads and writes of one shard as one", make: transactions },
+  expiry: { meaning: "values that expire, and never come back", make: expiry },
+  "large-values": { meaning: "values of up to 200 kB", make: largeValues },
+  "many-keys": {
+    meaning: "registers over sixty keys: much state, little contention, large snapshots",
+    make: (prefix) => registers(prefix, { keys: 60, pause: 10 }),
+  },
+  locks: { meaning: "locks that expire, with fencing tokens", make: locks },
+  idle: {
+    meaning: "a few operations a minute: what goes wrong when nothing happens",
+    make: (prefix) => registers(prefix, { keys: 2, pause: 4000 }),
+  },
+} as const satisfies Record<string, WorkloadRow>;
+
+export type WorkloadName = keyof typeof WORKLOADS;
+
+export const WORKLOAD_NAMES = Object.keys(WORKLOADS) as readonly WorkloadName[];
+
+export const isWorkloadName = (name: string): name is WorkloadName => Object.hasOwn(WORKLOADS, name);
