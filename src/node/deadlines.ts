@@ -1,4 +1,7 @@
-/** Settles requests whose time is up, without a timer for each: requests of one timeout are due in the order they came. */
+/**
+ * Settles requests whose time is up, without a timer for each: requests of one timeout are due in the order they came. While
+ * there are none, nothing ticks.
+ */
 import type { Millis } from "../core/machine.ts";
 import type { Clock } from "../core/world.ts";
 import type { Request } from "./request.ts";
@@ -13,7 +16,8 @@ interface Queue {
 export class Deadlines {
   readonly #clock: Clock;
   readonly #expire: (request: Request) => void;
-  #stopped = false;
+  #state: "new" | "started" | "stopped" = "new";
+  #ticking = false;
   readonly #queues = new Map<Millis, Queue>();
 
   constructor(clock: Clock, expire: (request: Request) => void) {
@@ -22,16 +26,12 @@ export class Deadlines {
   }
 
   start(): void {
-    const tick = (): void => {
-      if (this.#stopped) return;
-      this.sweep();
-      this.#clock.setTimer(SWEEP_INTERVAL_MS, tick);
-    };
-    this.#clock.setTimer(SWEEP_INTERVAL_MS, tick);
+    this.#state = "started";
+    this.#tickSoon();
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#state = "stopped";
   }
 
   /** Nothing waits any longer: the node closes. */
@@ -47,6 +47,18 @@ export class Deadlines {
     const queue = this.#queues.get(timeout);
     if (queue === undefined) this.#queues.set(timeout, { requests: [request], head: 0 });
     else queue.requests.push(request);
+    this.#tickSoon();
+  }
+
+  #tickSoon(): void {
+    if (this.#ticking || this.#state !== "started" || this.#queues.size === 0) return;
+    this.#ticking = true;
+    this.#clock.setTimer(SWEEP_INTERVAL_MS, () => {
+      this.#ticking = false;
+      if (this.#state !== "started") return;
+      this.sweep();
+      this.#tickSoon();
+    });
   }
 
   sweep(): void {

@@ -52,12 +52,22 @@ export type PeerFrame =
   | { readonly kind: "admin"; readonly epoch: number; readonly id: number; readonly request: unknown }
   | { readonly kind: "admin-result"; readonly epoch: number; readonly id: number; readonly result: unknown };
 
+/** By hand, as most frames of an idle cluster are these: they carry heartbeats. */
 export function encodeProtocolFrame(group: GroupId, message: Uint8Array): Uint8Array {
-  const writer = new ByteWriter(message.length + 8);
-  writer.u8(KIND.protocol);
-  writer.varint(group);
-  writer.raw(message);
-  return writer.finish();
+  const frame = new Uint8Array(1 + varintLength(group) + message.length);
+  let at = 0;
+  frame[at++] = KIND.protocol;
+  let rest: number = group;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) frame[at++] = (rest % 0x80) | 0x80;
+  frame[at++] = rest;
+  frame.set(message, at);
+  return frame;
+}
+
+function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
+  return length;
 }
 
 /** Collects the requests of one turn for one peer. */

@@ -40,6 +40,7 @@ import { saveIdentity } from "./identity.ts";
 import { TurnLoop } from "./loop.ts";
 import type { NodeOptions } from "./options.ts";
 import { Persister } from "./persister.ts";
+import { Pulse } from "./pulse.ts";
 import type { Replica } from "./replica.ts";
 import { RecoveredLog, ReplicaSet } from "./replica-set.ts";
 import { Request } from "./request.ts";
@@ -252,6 +253,7 @@ export class Node implements KvorumNode {
         random,
         logger,
         persister,
+        pulse: new Pulse(clock),
         self: identity.node,
         timings: this.#options.raft,
         snapshotChunkBytes: this.#options.limits.snapshotChunkBytes,

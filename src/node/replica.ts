@@ -32,6 +32,7 @@ import type { ShardRecords } from "../storage/state/records.ts";
 import type { Applier, Run } from "./applier.ts";
 import type { PeerSnapshots } from "./peer-snapshots.ts";
 import type { PersistSink, Persister } from "./persister.ts";
+import type { Pulse } from "./pulse.ts";
 import type { Request } from "./request.ts";
 import { MAX_BATCH_BYTES } from "./sizes.ts";
 
@@ -41,6 +42,7 @@ export interface ReplicaHost {
   readonly random: Random;
   readonly logger: Logger;
   readonly persister: Persister;
+  readonly pulse: Pulse;
   send(group: GroupId, to: NodeId, message: Uint8Array): void;
   /** The replica has work for the end of this turn: `flushTurn` will be called. */
   schedule(replica: Replica): void;
@@ -361,13 +363,12 @@ export class Replica {
   #setTimer(name: RaftVocabulary["timer"], min: Millis, max: Millis): void {
     this.#timers.get(name)?.cancel();
     const delay = Math.max(SHORTEST_TIMER_MS, min + (max - min) * this.#host.random.next());
-    this.#timers.set(
-      name,
-      this.#host.clock.setTimer(delay, () => {
-        this.#timers.delete(name);
-        this.step({ type: "timer", timer: name });
-      }),
-    );
+    const fire = (): void => {
+      this.#timers.delete(name);
+      this.step({ type: "timer", timer: name });
+    };
+    const { clock, pulse } = this.#host;
+    this.#timers.set(name, name === "heartbeat" ? pulse.join(delay, fire) : clock.setTimer(delay, fire));
   }
 
   // Requests -----------------------------------------------------------------------------------------------------
