@@ -62,6 +62,11 @@ const COMMANDS: readonly (readonly [usage: string, description: string, load: ()
     "Type commands and see their replies; or pipe a file of commands into it.",
     async () => (await import("./commands/shell.ts")).defineShell,
   ],
+  [
+    "sim",
+    "Run simulated clusters through faults, seed after seed, and check every history.",
+    async () => (await import("./commands/sim.ts")).defineSim,
+  ],
 ];
 
 /** Commands that come complete, with their own exit codes. */

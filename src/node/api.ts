@@ -15,7 +15,13 @@ export interface CallOptions {
 
 export type ReplyCallback = (reply: Reply) => void;
 
-export type Replication = "raft";
+/** The protocols that a keyspace can choose from. */
+export const REPLICATIONS = ["raft"] as const;
+
+export type Replication = (typeof REPLICATIONS)[number];
+
+export const isReplication = (name: string): name is Replication =>
+  (REPLICATIONS as readonly string[]).includes(name);
 
 export interface KeyspaceLimits {
   readonly maxKeyBytes: number;

@@ -86,6 +86,7 @@ export class Nemesis {
       const text = `${describeStrike(strike)}${where === "" ? "" : `, ${where}`}`;
       this.done.push({ number: strike.number, time: scheduler.now(), text });
       scheduler.trace(text);
+      this.#cluster.timeline.note({ time: scheduler.now(), host: null, text });
     };
     /** The machine is hurt for a while, then `end` helps it. */
     const hurt = (end: () => void = () => this.#restart(host)): void => {
@@ -107,7 +108,10 @@ export class Nemesis {
         if (!mayHurt) return;
         note(host.name);
         this.#hurt.add(host);
-        const end = (): void => this.#hurtFor(host, lasts, () => this.#restart(host));
+        const end = (): void => {
+          note(`${host.name} dies`);
+          this.#hurtFor(host, lasts, () => this.#restart(host));
+        };
         host.crashAt(fault.slice("crash-at-".length) as "effect" | "callback" | "boundary", amount, end);
         scheduler.after(MOMENT_LIMIT_MS, () => {
           if (!host.disarm()) return;

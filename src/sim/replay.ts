@@ -1,8 +1,9 @@
 /** The command that plays a simulation again. */
+import type { Strike } from "./faults/schedule.ts";
 import type { SimulationOptions } from "./simulate.ts";
 
 export function describeReplay(options: SimulationOptions): string {
-  const { seed, nodes, workload, mix, clients, duration, keep, keyspace } = options;
+  const { seed, nodes, workload, mix, clients, duration, keep, replication, shards } = options;
   const parts = [
     "npm run sim --",
     `--seed ${seed}`,
@@ -11,8 +12,15 @@ export function describeReplay(options: SimulationOptions): string {
     `--mix ${mix}`,
     `--clients ${clients}`,
     `--seconds ${duration / 1000}`,
+    `--replication ${replication}`,
+    `--shards ${shards}`,
   ];
+  if (options.schedule !== undefined) parts.push(`--crash-at ${describeCrash(options.schedule)}`);
   if (keep !== undefined) parts.push(`--strikes ${keep.length === 0 ? "none" : keep.join(",")}`);
-  if (keyspace !== undefined) parts.push(`--keyspace ${keyspace}`);
   return parts.join(" ");
+}
+
+/** `boundary:12`: the only strike of a schedule made by `crashSchedule`. */
+function describeCrash([strike]: readonly Strike[]): string {
+  return strike === undefined ? "" : `${strike.fault.replace("crash-at-", "")}:${strike.amount}`;
 }

@@ -13,6 +13,8 @@ const options = (seed: number, changes: Partial<SimulationOptions> = {}): Simula
   mix: "everything",
   clients: 5,
   duration: 10_000,
+  replication: "raft",
+  shards: 2,
   ...changes,
 });
 

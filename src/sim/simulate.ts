@@ -3,6 +3,7 @@ import { Clients } from "./clients.ts";
 import { BoundedChecker } from "./checkers/bounded.ts";
 import { checkLiveness } from "./checkers/liveness.ts";
 import { checkLinearizability } from "./checkers/linearizability.ts";
+import type { AdminRequest, AdminResult, Replication } from "../node/api.ts";
 import { MODELS } from "./checkers/models.ts";
 import { checkNoLostWrites } from "./checkers/no-lost-writes.ts";
 import { formatVerdict, type Verdict } from "./checkers/verdict.ts";
@@ -13,8 +14,10 @@ import { turnKnobs } from "./knobs.ts";
 import { type MixName, mixOf } from "./mixes.ts";
 import { Nemesis, type StrikeReport } from "./nemesis.ts";
 import { type ClusterOptions, SimulatedCluster } from "./simulated-cluster.ts";
+import type { SimulatedHost } from "./simulated-host.ts";
 import { SimulatedRandom } from "./simulated-random.ts";
 import { memoryLimits } from "./memory-limits.ts";
+import type { TimelineEvent } from "./timeline.ts";
 import { WORKLOADS, type WorkloadName } from "./workloads/workloads.ts";
 import type { Workload } from "./workloads/workload.ts";
 
@@ -30,8 +33,9 @@ export interface SimulationOptions {
   readonly keep?: readonly number[];
   /** Strikes in place of those that the mix would draw. */
   readonly schedule?: readonly Strike[];
-  /** The keyspace that the workload works on. Default: `default`. */
-  readonly keyspace?: string;
+  /** How the keyspace is kept that the workload works on. */
+  readonly replication: Replication;
+  readonly shards: number;
   /** On top of what the mix says. */
   readonly cluster?: Partial<Omit<ClusterOptions, "seed" | "nodes">>;
 }
@@ -47,18 +51,48 @@ export interface SimulationResult {
   /** What struck, in its order. */
   readonly strikes: readonly StrikeReport[];
   readonly knobs: readonly string[];
+  /** What happened to the nodes lately. */
+  readonly timeline: readonly TimelineEvent[];
+  /** The names of all machines, also of those that are gone. */
+  readonly hosts: readonly string[];
   /** Equal for two runs with one seed. */
   readonly hash: string;
   readonly schedulerEvents: number;
   readonly virtualMilliseconds: number;
 }
 
+/** Where clients work; the `default` keyspace exists beside it. */
+const KEYSPACE = "sim";
 const START_LIMIT_MS = 30_000;
 /** All faults have ended: so long may it take until everything works again. */
 const HEAL_LIMIT_MS = 30_000;
 /** Once it works again an operation succeeds within this time. */
 const ANSWER_LIMIT_MS = 5000;
 const SAMPLE_INTERVAL_MS = 250;
+
+/** Like `simulate`; what it throws, a broken invariant for example, is a problem among others. */
+export function trySimulation(options: SimulationOptions): SimulationResult {
+  try {
+    return simulate(options);
+  } catch (error) {
+    const thrown = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return {
+      seed: options.seed,
+      ok: false,
+      problems: [`thrown: ${thrown}`],
+      events: [],
+      operations: [],
+      acknowledged: 0,
+      strikes: [],
+      knobs: [],
+      timeline: [],
+      hosts: [],
+      hash: thrown,
+      schedulerEvents: 0,
+      virtualMilliseconds: 0,
+    };
+  }
+}
 
 export function simulate(options: SimulationOptions): SimulationResult {
   const { seed, nodes } = options;
@@ -70,8 +104,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const clusterOptions = { ...world, ...options.cluster, seed, nodes };
   const cluster = new SimulatedCluster(clusterOptions);
   const { scheduler } = cluster;
-  const prefix = options.keyspace === undefined ? "" : `${options.keyspace}:`;
-  const workload: Workload = WORKLOADS[options.workload].make(prefix);
+  const workload: Workload = WORKLOADS[options.workload].make(`${KEYSPACE}:`);
   const clients = new Clients(cluster, workload, { clients: options.clients, pause: workload.pause });
   const schedule =
     options.schedule ?? drawSchedule(random.fork("schedule"), { ...mix, duration: options.duration });
@@ -90,6 +123,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   cluster.start();
   if (!cluster.untilReady(START_LIMIT_MS))
     problems.push(`the cluster was not ready after ${START_LIMIT_MS} ms`);
+  createKeyspace(cluster, options, problems);
   sample();
   clients.start();
   nemesis.start();
@@ -130,10 +164,44 @@ export function simulate(options: SimulationOptions): SimulationResult {
     acknowledged: clients.events.filter((event) => event.type === "ok").length,
     strikes: nemesis.done,
     knobs: turned,
+    timeline: cluster.timeline.events,
+    hosts: [...cluster.hosts, ...cluster.retired].map(({ name }) => name).sort(),
     hash: scheduler.hash,
     schedulerEvents: scheduler.events,
     virtualMilliseconds: scheduler.now(),
   };
+}
+
+function createKeyspace(cluster: SimulatedCluster, options: SimulationOptions, problems: string[]): void {
+  const { replication, shards } = options;
+  const { scheduler } = cluster;
+  let answer: AdminResult | null = null;
+  const request: AdminRequest = {
+    type: "keyspace-create",
+    spec: { name: KEYSPACE, replication, shards },
+  };
+  cluster.hosts
+    .find((host) => host.node?.ready === true)
+    ?.node?.admin(request, (result) => {
+      answer = result;
+    });
+  scheduler.runUntil(() => answer !== null, scheduler.now() + START_LIMIT_MS);
+  const { ok, message } = (answer ?? { ok: false, message: "no answer" }) as {
+    ok: boolean;
+    message?: string;
+  };
+  if (!ok) problems.push(`the keyspace could not be created: ${message}`);
+  const shardsAt = (host: SimulatedHost) =>
+    host.node?.shards().filter(({ keyspace }) => keyspace === KEYSPACE) ?? [];
+  const isKnown = (): boolean => {
+    const all = cluster.hosts.map(shardsAt);
+    const led = all.flat().filter(({ leader }) => leader !== null);
+    return (
+      all.every((some) => some.length === shards) && new Set(led.map(({ group }) => group)).size === shards
+    );
+  };
+  if (!scheduler.runUntil(isKnown, scheduler.now() + START_LIMIT_MS))
+    problems.push("the keyspace did not come to life");
 }
 
 function judge(workload: Workload, operations: readonly Operation[]): readonly Verdict[] {

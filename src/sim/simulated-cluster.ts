@@ -13,6 +13,7 @@ import { formatVerdict } from "./checkers/verdict.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimulatedHost, peerAddress } from "./simulated-host.ts";
 import { SimulatedRandom } from "./simulated-random.ts";
+import { Timeline } from "./timeline.ts";
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -35,7 +36,7 @@ export class SimulatedCluster {
   readonly hosts: SimulatedHost[] = [];
   readonly retired: SimulatedHost[] = [];
   readonly #options: ClusterOptions;
-  readonly #log: Logger;
+  readonly timeline = new Timeline(400);
   readonly #observers = [electionSafety(), stateMachineSafety()];
   /** Machines that are about to be started. */
   #starting = 0;
@@ -49,11 +50,6 @@ export class SimulatedCluster {
       ...(options.network === undefined ? {} : { faults: options.network }),
       ...(options.tcp === undefined ? {} : { options: options.tcp }),
     });
-    const line = (level: string) => (fields: object, message: string) => {
-      this.scheduler.trace(message);
-      options.log?.(level, fields, message);
-    };
-    this.#log = { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
     const names = Array.from({ length: options.nodes }, (_, i) => `n${i + 1}`);
     for (const name of names) {
       this.#add(
@@ -98,9 +94,10 @@ export class SimulatedCluster {
   }
 
   /** What the replicas do goes to the checkers of consensus. */
-  #observe(event: ReplicaEvent): void {
+  #observe(host: string, event: ReplicaEvent): void {
     const time = this.scheduler.now();
     const { node, group } = event;
+    if (event.type === "leader") this.#noteLeader(host, group, event.term, time);
     const told: GroupEvent =
       event.type === "leader"
         ? { type: "leader", node, group, term: event.term, time }
@@ -123,21 +120,45 @@ export class SimulatedCluster {
     );
   }
 
+  /** A leader reports itself again once it can serve. */
+  #noteLeader(host: string, group: number, term: number, time: number): void {
+    const text = `leads group ${group} in term ${term}`;
+    const isKnown = this.timeline.events.some((event) => event.host === host && event.text === text);
+    if (!isKnown) this.timeline.note({ time, host, text });
+  }
+
+  #loggerOf(host: string): Logger {
+    const line =
+      (level: keyof Logger): Logger[keyof Logger] =>
+      (fields, message) => {
+        this.scheduler.trace(message);
+        this.#options.log?.(level, fields, message);
+        if (level !== "debug") this.timeline.note({ time: this.scheduler.now(), host, text: message });
+      };
+    return { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
+  }
+
   #add(
     name: string,
     initial: readonly { name: string; peer: ReturnType<typeof peerAddress> }[],
     join: readonly ReturnType<typeof peerAddress>[],
   ): SimulatedHost {
-    const host = new SimulatedHost(this.scheduler, this.random.fork(name), this.network, this.#log, {
-      name,
-      initial,
-      join,
-      disk: this.#options.disk ?? {},
-      limits: this.#options.limits ?? {},
-      raft: this.#options.raft ?? {},
-      requestTimeout: this.#options.requestTimeout ?? 2000,
-      observe: (event) => this.#observe(event),
-    });
+    const host = new SimulatedHost(
+      this.scheduler,
+      this.random.fork(name),
+      this.network,
+      this.#loggerOf(name),
+      {
+        name,
+        initial,
+        join,
+        disk: this.#options.disk ?? {},
+        limits: this.#options.limits ?? {},
+        raft: this.#options.raft ?? {},
+        requestTimeout: this.#options.requestTimeout ?? 2000,
+        observe: (event) => this.#observe(name, event),
+      },
+    );
     this.hosts.push(host);
     return host;
   }

@@ -53,7 +53,9 @@ const PEER_PORT = 7412;
 export const peerAddress = (host: string): Address => ({ host, port: PEER_PORT });
 
 /** The moments at which a process can be made to die: each is counted from now on. */
-export type CrashMoment = "effect" | "callback" | "boundary";
+export const CRASH_MOMENTS = ["effect", "callback", "boundary"] as const;
+
+export type CrashMoment = (typeof CRASH_MOMENTS)[number];
 
 interface ArmedCrash {
   readonly moment: CrashMoment;
