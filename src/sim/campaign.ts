@@ -1,6 +1,7 @@
 /** Many simulations, one seed after the other: what each seed stands for, and what a run of one tells. */
 import type { Replication } from "../node/api.ts";
 import type { Strike } from "./faults/schedule.ts";
+import type { FaultName } from "./faults/table.ts";
 import type { CrashMoment } from "./simulated-host.ts";
 import { type MixName, MIX_NAMES } from "./mixes.ts";
 import { type SimulationOptions, type SimulationResult, trySimulation } from "./simulate.ts";
@@ -17,6 +18,7 @@ export interface Chosen {
   readonly replication?: Replication;
   readonly shards?: number;
   readonly keep?: readonly number[];
+  readonly faults?: readonly FaultName[];
   readonly schedule?: readonly Strike[];
 }
 

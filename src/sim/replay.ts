@@ -15,6 +15,7 @@ export function describeReplay(options: SimulationOptions): string {
     `--replication ${replication}`,
     `--shards ${shards}`,
   ];
+  if (options.faults !== undefined) parts.push(`--faults ${options.faults.join(",")}`);
   if (options.schedule !== undefined) parts.push(`--crash-at ${describeCrash(options.schedule)}`);
   if (keep !== undefined) parts.push(`--strikes ${keep.length === 0 ? "none" : keep.join(",")}`);
   return parts.join(" ");

@@ -51,10 +51,13 @@ export function shrink(
       const shorter = without.find(
         (some) => some.length < keep.length && fails({ ...best.options, keep: some }),
       );
-      if (shorter === undefined) parts *= 2;
-      else {
+      if (shorter !== undefined) {
         keep = shorter;
         parts = Math.max(2, parts - 1);
+      } else if (parts < keep.length) {
+        parts = Math.min(2 * parts, keep.length);
+      } else {
+        break;
       }
     }
   }

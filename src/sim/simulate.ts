@@ -8,6 +8,7 @@ import { MODELS } from "./checkers/models.ts";
 import { checkNoLostWrites } from "./checkers/no-lost-writes.ts";
 import { formatVerdict, type Verdict } from "./checkers/verdict.ts";
 import { drawSchedule, type Strike } from "./faults/schedule.ts";
+import type { FaultName } from "./faults/table.ts";
 import type { HistoryEvent, Operation } from "./history/event.ts";
 import { pairOperations } from "./history/pair.ts";
 import { turnKnobs } from "./knobs.ts";
@@ -31,6 +32,8 @@ export interface SimulationOptions {
   readonly duration: number;
   /** Only these strikes of the schedule are carried out, by their numbers from 1. Default: all. */
   readonly keep?: readonly number[];
+  /** Faults in place of those that the mix names. */
+  readonly faults?: readonly FaultName[];
   /** Strikes in place of those that the mix would draw. */
   readonly schedule?: readonly Strike[];
   /** How the keyspace is kept that the workload works on. */
@@ -63,6 +66,7 @@ export interface SimulationResult {
 
 /** Where clients work; the `default` keyspace exists beside it. */
 const KEYSPACE = "sim";
+const SMALL_VALUE_BYTES = 1000;
 const START_LIMIT_MS = 30_000;
 /** All faults have ended: so long may it take until everything works again. */
 const HEAL_LIMIT_MS = 30_000;
@@ -107,9 +111,14 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const workload: Workload = WORKLOADS[options.workload].make(`${KEYSPACE}:`);
   const clients = new Clients(cluster, workload, { clients: options.clients, pause: workload.pause });
   const schedule =
-    options.schedule ?? drawSchedule(random.fork("schedule"), { ...mix, duration: options.duration });
+    options.schedule ??
+    drawSchedule(random.fork("schedule"), {
+      faults: options.faults ?? mix.faults,
+      interval: mix.interval,
+      duration: options.duration,
+    });
   const nemesis = new Nemesis(cluster, schedule, options.keep);
-  const memory = new BoundedChecker(memoryLimits(clusterOptions));
+  const memory = new BoundedChecker(memoryLimits(clusterOptions, workload.valueBytes ?? SMALL_VALUE_BYTES));
   const problems: string[] = [];
   const sample = (): void => {
     for (const host of cluster.hosts) {

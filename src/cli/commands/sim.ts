@@ -20,7 +20,7 @@ import type { CliContext } from "../context.ts";
 import { EXIT, CliError, usage } from "../failure.ts";
 import { addHelp } from "../help.ts";
 import { explainFailure } from "../sim/explain.ts";
-import { crashOf, momentOf, numberOf, rangeOf, strikesOf } from "../sim/flags.ts";
+import { crashOf, faultsOf, momentOf, numberOf, rangeOf, strikesOf } from "../sim/flags.ts";
 import { SimulationPool } from "../sim/pool.ts";
 import type { Style } from "../text/style.ts";
 import { table } from "../text/table.ts";
@@ -31,6 +31,7 @@ interface SimFlags {
   readonly minutes?: string;
   readonly workload?: string;
   readonly mix?: string;
+  readonly faults?: string;
   readonly nodes?: string;
   readonly clients?: string;
   readonly seconds?: string;
@@ -54,6 +55,7 @@ export function defineSim(sim: Command, context: CliContext): void {
     .option("--minutes <minutes>", `seeds from a random one on, for so long (default ${DEFAULT_MINUTES})`)
     .option("--workload <name>", "what clients do (default: drawn from the seed)")
     .option("--mix <name>", "which faults strike (default: drawn from the seed)")
+    .option("--faults <names>", "only these faults, such as wipe,crash, in the mix's world and rhythm")
     .option("--nodes <count>", "machines at the start (default: drawn from the seed)")
     .option("--clients <count>", "clients (default: drawn from the seed)")
     .option("--seconds <seconds>", "virtual time under faults (default: drawn from the seed)")
@@ -97,6 +99,7 @@ function chosenFrom(flags: SimFlags): Chosen {
   const seconds = numberOf("--seconds", flags.seconds, { least: 0.1, most: 3600, whole: false });
   const shards = numberOf("--shards", flags.shards, { least: 1, most: 64, whole: true });
   const keep = strikesOf(flags.strikes);
+  const faults = faultsOf(flags.faults);
   const crash = crashOf(flags.crashAt);
   if (!isReplication(flags.replication))
     throw usage(`There is no replication "${flags.replication}".`, `There are: ${REPLICATIONS.join(", ")}.`);
@@ -109,6 +112,7 @@ function chosenFrom(flags: SimFlags): Chosen {
     ...(clients === undefined ? {} : { clients }),
     ...(seconds === undefined ? {} : { duration: seconds * 1000 }),
     ...(keep === undefined ? {} : { keep }),
+    ...(faults === undefined ? {} : { faults }),
     ...(crash === undefined ? {} : { schedule: crashSchedule(crash.moment, crash.n), mix: "calm" }),
   };
 }

@@ -1,5 +1,6 @@
 /** What the options of `kvorum sim` may be, and what is said about those that are wrong. */
 import { CRASH_MOMENTS, type CrashMoment } from "../../sim/simulated-host.ts";
+import { FAULT_NAMES, type FaultName, isFaultName } from "../../sim/faults/table.ts";
 import { usage } from "../failure.ts";
 
 interface Bounds {
@@ -64,4 +65,12 @@ export function crashOf(text: string | undefined): { moment: CrashMoment; n: num
       `Moments: ${CRASH_MOMENTS.join(", ")}.`,
     );
   return { moment: momentOf("--crash-at", name), n: Number(n) };
+}
+
+export function faultsOf(text: string | undefined): readonly FaultName[] | undefined {
+  return text?.split(",").map((name) => {
+    if (!isFaultName(name))
+      throw usage(`There is no fault "${name}".`, `There are: ${FAULT_NAMES.join(", ")}.`);
+    return name;
+  });
 }

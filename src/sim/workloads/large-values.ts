@@ -39,6 +39,7 @@ export const largeValues: MakeWorkload = (prefix) => {
     model: "register",
     keys,
     pause: 150,
+    valueBytes: MOST_BYTES,
     plan(dice, unique) {
       const key = pick(dice, keys);
       if (dice.next() < 0.4) return read(key);

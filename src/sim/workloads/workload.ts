@@ -45,6 +45,8 @@ export interface Workload {
   lastRead(key: HistoryKey): PlannedOperation;
   /** What is to be said about a complete history beside linearizability and lost writes. */
   verdicts?(operations: readonly Operation[]): readonly Verdict[];
+  /** The size of the largest values. Default: small ones. */
+  readonly valueBytes?: number;
   /** Milliseconds that must pass, without operations, before the last reads. */
   readonly settle?: number;
 }
