@@ -1,7 +1,7 @@
 /**
  * How fast the simulator is: three nodes, in seconds of virtual time per second of processor time (one core).
  *
- *   npm run build && node bench/simulation.mjs [seeds=5] [dist=../dist]
+ *   npm run build && node bench/simulation.mjs [seeds=5] [dist=../dist] [setting]
  *
  *   idle      nobody asks anything
  *   moderate  3 clients that pause for 100 ms, no faults
@@ -42,6 +42,8 @@ function checked(seed, mix) {
     nodes: 3,
     workload: "registers",
     mix,
+    replication: "raft",
+    shards: 2,
     clients: 6,
     duration: SECONDS * 1000,
   });
@@ -76,13 +78,6 @@ for (const [name, run] of Object.entries(settings)) {
   const row = [virtual / cpu, total.events / cpu, total.events / virtual, total.operations / virtual];
   const widths = [15, 15, 19, 23];
   console.log(
-    name.padEnd(11) +
-      row
-        .map((n, i) =>
-          Math.round(n)
-            .toLocaleString("en")
-            .padStart(widths[i] - (i ? 0 : 0)),
-        )
-        .join(""),
+    name.padEnd(11) + row.map((n, i) => Math.round(n).toLocaleString("en").padStart(widths[i])).join(""),
   );
 }

@@ -270,28 +270,40 @@ export class Replica {
   /** What a callback asks of the machine while the effects of a step are being run waits until they are (rule H1). */
   step(input: Input<RaftVocabulary>): void {
     if (this.#failure !== null || this.#closed) return;
-    this.#inputs.push(input);
-    if (this.#stepping) return;
+    if (this.#stepping) {
+      this.#inputs.push(input);
+      return;
+    }
     this.#stepping = true;
-    this.#guard(() => {
-      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        const effects = this.#machine.step(this.#host.clock.now(), next);
-        for (const effect of effects) this.#run(effect);
-      }
-    });
+    try {
+      this.#stepOnce(input);
+      for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift())
+        this.#stepOnce(next);
+    } catch (error) {
+      this.#contain(error);
+    }
     this.#stepping = false;
     this.#pump();
   }
 
-  /** A broken invariant or an unreadable disk ends this replica, and only this replica. */
+  #stepOnce(input: Input<RaftVocabulary>): void {
+    const effects = this.#machine.step(this.#host.clock.now(), input);
+    for (const effect of effects) this.#run(effect);
+  }
+
   #guard(work: () => void): void {
     try {
       work();
     } catch (error) {
-      if (!(error instanceof InvariantError || error instanceof DiskError || error instanceof CodecError))
-        throw error;
-      this.fail(error);
+      this.#contain(error);
     }
+  }
+
+  /** A broken invariant or an unreadable disk ends this replica, and only this replica. */
+  #contain(error: unknown): void {
+    if (!(error instanceof InvariantError || error instanceof DiskError || error instanceof CodecError))
+      throw error;
+    this.fail(error);
   }
 
   #run(effect: Effect<RaftVocabulary>): void {
