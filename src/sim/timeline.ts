@@ -1,6 +1,5 @@
 /** What happened to the nodes of a simulated cluster lately, and a space-time diagram of it: time goes down, nodes side by side. */
-import { describeCall } from "./history/describe.ts";
-import type { HistoryEvent } from "./history/event.ts";
+import type { HistoryEvent, Operation } from "./history/event.ts";
 import { pairOperations } from "./history/pair.ts";
 
 export interface TimelineEvent {
@@ -48,7 +47,7 @@ export function eventsOfHistory(history: readonly HistoryEvent[]): readonly Time
   });
 }
 
-function describeAsked(operation: Parameters<typeof describeCall>[0]): string {
+function describeAsked(operation: Operation): string {
   const { key, f, input } = operation;
   return [f, key === null ? "" : String(key), input === null ? "" : JSON.stringify(input)]
     .filter(Boolean)
