@@ -1,5 +1,6 @@
 /** Stories of whole nodes, in virtual time. */
 import { describe, expect, test } from "vitest";
+import { SYSTEM_GROUP } from "../core/ids.ts";
 import { Story } from "../sim/stories.testkit.ts";
 
 describe("founding and joining", () => {
@@ -90,6 +91,29 @@ describe("founding and joining", () => {
         .node!.status()
         .replicas.filter((replica) => replica.keyspace === "default"),
     ).toHaveLength(8);
+  });
+});
+
+describe("members under new ids", () => {
+  test("a node that was down while another came back as a new one, and led, finds it", () => {
+    const story = new Story({ nodes: 5 });
+    story.host("n3").crash();
+    story.host("n2").wipe();
+    story.host("n2").start();
+    story.ready();
+    const hasNewId = () => story.host("n2").node?.status().id === 6;
+    story.until("n2 to be node 6", hasNewId);
+    story.until("n2 to lead the system group", () => {
+      const { replicas } = story.host("n2").node!.status();
+      const system = replicas.find(({ keyspace }) => keyspace === "(system)");
+      if (system?.role === "leader") return true;
+      story.admin("n1", { type: "transfer-leader", group: SYSTEM_GROUP, to: "n2" });
+      return false;
+    });
+    // n3 knows of no node 6 and refuses its connections: it has to ask the others who there is.
+    story.host("n3").start();
+    story.ready();
+    expect(story.do("n3", "set a 1")).toBe("OK");
   });
 });
 
