@@ -13,7 +13,8 @@
  *  - H4. Messages may be lost, delayed, duplicated and reordered. The protocol copes.
  *  - H5. `apply` effects arrive in log order without gaps, and the host applies them in that order.
  *  - H6. A `set-timer` replaces the timer of that name. The host draws the delay from [min, max] uniformly;
- *        it is never shorter than a millisecond, so that a rounding error cannot become an endless loop.
+ *        it is never shorter than a millisecond, so that a rounding error cannot become an endless loop. Only timers
+ *        named `heartbeat` may fire early, so that all groups of a node beat together.
  *  - H7. `now` is monotonic within a process (never goes back), in milliseconds, unrelated between nodes, and
  *        read after the input came to be (a message: after it was received). Leases depend on that.
  */

@@ -23,6 +23,8 @@ export interface ControllerHost {
   replicas(): Iterable<Replica>;
   isUp(node: NodeId): boolean;
   /** Nothing can be written here for now. */
+  /** Of the keyspace that every cluster has; null: as many as any keyspace gets. */
+  readonly defaultShards: number | null;
   diskFull(): boolean;
   /** Through the system group, wherever it is led. `done` hears whether it was accepted. */
   change(command: CatalogCommand, done: (ok: boolean) => void): void;
@@ -177,7 +179,8 @@ export class Controller {
       return;
     }
     if (!catalog.keyspaces.some((keyspace) => keyspace.name === DEFAULT_KEYSPACE)) {
-      this.#proposeOnce({ type: "keyspace-create", spec: { name: DEFAULT_KEYSPACE } });
+      const shards = this.#host.defaultShards === null ? {} : { shards: this.#host.defaultShards };
+      this.#proposeOnce({ type: "keyspace-create", spec: { name: DEFAULT_KEYSPACE, ...shards } });
     }
     for (const node of catalog.nodes) {
       const voting = system.configuration.voters.includes(node.id) || catalog.systemVoters.includes(node.id);

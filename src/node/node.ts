@@ -311,6 +311,7 @@ export class Node implements KvorumNode {
       isUp: (node) => node === identity.node || this.#transport.isUp(node),
       change: (command, done) => administration.change(command, (result) => done(result.ok)),
       diskFull: () => persister.full,
+      defaultShards: this.#options.defaultShards ?? null,
     });
     this.#running = { identity, log, state, persister, loop, router, replicas, controller, administration };
 

@@ -40,6 +40,8 @@ export interface NodeOptions {
   readonly requestTimeout: number;
   readonly raft: RaftTimings;
   readonly limits: NodeLimits;
+  /** Shards of the keyspace that a new cluster starts with. Default: as many as any keyspace gets. */
+  readonly defaultShards?: number;
   /** The longest delay of the event loop lately, in milliseconds; for the status. */
   readonly loopLag: () => number;
   /** Is told what the replicas do, for the checkers of a simulation. Absent in production. */

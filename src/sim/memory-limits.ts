@@ -13,7 +13,6 @@ export function memoryLimits(options: ClusterOptions, valueBytes: number): Reado
   const slack = SLACK_BYTES + SLACK_VALUES * valueBytes;
   return {
     requests_in_flight: limits.maxInFlight,
-    requests_waiting_for_leader: limits.maxInFlight,
     overlay_bytes: limits.maxOverlayBytes + slack,
     log_unsynced_bytes: limits.maxUnsyncedBytes + slack,
     log_bytes: 2 * limits.logRetainBytes + 4 * limits.logSegmentBytes + slack,

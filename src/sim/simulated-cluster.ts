@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly limits?: Partial<NodeLimits>;
   readonly raft?: Partial<RaftTimings>;
   readonly tcp?: Partial<TcpOptions>;
+  /** Of the keyspace `default`. */
+  readonly defaultShards?: number;
   readonly requestTimeout?: number;
   /** Is given every line the nodes log. */
   readonly log?: (level: string, fields: object, message: string) => void;
@@ -155,6 +157,7 @@ export class SimulatedCluster {
         disk: this.#options.disk ?? {},
         limits: this.#options.limits ?? {},
         raft: this.#options.raft ?? {},
+        defaultShards: this.#options.defaultShards ?? null,
         requestTimeout: this.#options.requestTimeout ?? 2000,
         observe: (event) => this.#observe(name, event),
       },

@@ -29,6 +29,7 @@ export interface HostOptions {
   readonly disk: Partial<DiskFaults>;
   readonly limits: Partial<NodeLimits>;
   readonly raft: Partial<RaftTimings>;
+  readonly defaultShards: number | null;
   /** Milliseconds that a request may take. */
   readonly requestTimeout: number;
   readonly observe: (event: ReplicaEvent) => void;
@@ -247,6 +248,7 @@ export class SimulatedHost {
       join: this.#options.join,
       requestTimeout: this.#options.requestTimeout,
       raft: { ...DEFAULT_TIMINGS, ...this.#options.raft },
+      ...(this.#options.defaultShards === null ? {} : { defaultShards: this.#options.defaultShards }),
       loopLag: () => 0,
       observe: this.#options.observe,
       limits: { ...DEFAULT_NODE_LIMITS, ...SMALL_LIMITS, ...this.#options.limits },
