@@ -10,9 +10,9 @@ import type { Evidence } from "./verdict.ts";
 export type Decide = (operations: readonly Operation[]) => Decision;
 
 /** How many decisions may be spent on making the explanation shorter. */
-const MOST_DECISIONS = 400;
+const MOST_DECISIONS = 300;
 /** And for how many operations altogether: a decision costs in proportion to them. */
-const MOST_WORK = 1_000_000;
+const MOST_WORK = 400_000;
 
 /**
  * Explains a refusal. What is refused stays refused in every longer history, so that the operation whose completion made
@@ -38,19 +38,19 @@ export function explainContradiction(
   );
   if (culprit === null) {
     // A decision did not fit into its budget.
-    const core = shown(shrink(operations, decide));
-    return { lines: describeCore(core), operations: core };
+    const core = shrink(operations, decide);
+    return { lines: describeCore(core, shown(core.essential)), operations: shown(core.essential) };
   }
   const last = byReturn[culprit]!;
-  const core = shown(shrink(narrow?.(last.return) ?? historyUntil(operations, last.return), decide));
+  const core = shrink(narrow?.(last.return) ?? historyUntil(operations, last.return), decide);
   return {
     lines: [
       ...(originals === undefined ? [describePrefix(operations, byReturn, culprit, decide)] : []),
       `No order is left once this completes: ${describeOperation(shown([last])[0]!)}`,
       "",
-      ...describeCore(core),
+      ...describeCore(core, shown(core.essential)),
     ],
-    operations: core,
+    operations: shown(core.essential),
   };
 }
 
@@ -89,18 +89,24 @@ function inOriginal(operations: readonly Operation[], originals: readonly Operat
  */
 export function explainByShrinking(operations: readonly Operation[], decide: Decide): Evidence {
   const core = shrink(operations, decide);
-  return { lines: describeCore(core), operations: core };
+  return { lines: describeCore(core, core.essential), operations: core.essential };
 }
 
-function describeCore(core: readonly Operation[]): readonly string[] {
+function describeCore({ tooEarly }: Core, shown: readonly Operation[]): readonly string[] {
+  const these =
+    shown.length === 1
+      ? "This operation cannot be placed"
+      : `These ${shown.length} operations contradict each other`;
+  const others =
+    tooEarly === 0
+      ? "whenever the others take effect"
+      : `whenever the others take effect (${tooEarly} of them could have helped, but were over too early)`;
   return [
-    core.length === 1
-      ? "This operation cannot be placed, whenever the others take effect:"
-      : `These ${core.length} operations contradict each other, whenever the others take effect:`,
-    ...core.slice(0, MOST_SHOWN).map((operation) => `- ${describeOperation(operation)}`),
-    ...(core.length > MOST_SHOWN ? [`- ... and ${core.length - MOST_SHOWN} more`] : []),
+    `${these}, ${others}:`,
+    ...shown.slice(0, MOST_SHOWN).map((operation) => `- ${describeOperation(operation)}`),
+    ...(shown.length > MOST_SHOWN ? [`- ... and ${shown.length - MOST_SHOWN} more`] : []),
     "",
-    ...drawDiagram(core),
+    ...drawDiagram(shown),
   ];
 }
 
@@ -131,30 +137,49 @@ function firstRefused(byReturn: readonly Operation[], refuses: (line: number) =>
   return high;
 }
 
+/** Operations that contradict each other, as long as there are few of them. */
+interface Core {
+  /** If there are many: those that are refused on their own, and the latest of the others. */
+  readonly essential: readonly Operation[];
+  /** How many others there are. They matter only because they are over: an open one could still help. */
+  readonly tooEarly: number;
+}
+
+const LATEST_SHOWN = 6;
+
 /** The acknowledged operations of a refused history that cannot be given up. */
-function shrink(operations: readonly Operation[], decide: Decide): readonly Operation[] {
+function shrink(operations: readonly Operation[], decide: Decide): Core {
   let current = operations;
   let decisions = 0;
   let work = 0;
-  const refusedWithout = (dropped: ReadonlySet<Operation>): boolean => {
-    const rest = current.flatMap((operation) => {
-      if (!dropped.has(operation)) return [operation];
-      return READS.has(operation.f) ? [] : [forgotten(operation)];
-    });
-    decisions++;
-    work += rest.length;
-    if (decide(rest).verdict !== "refused") return false;
-    current = rest;
-    return true;
-  };
-  // In ever smaller pieces, the oldest first: what lies far back is rarely part of it.
   const acknowledged = (): Operation[] => current.filter((operation) => operation.outcome === "ok");
-  for (let size = acknowledged().length >> 1; size >= 1; size >>= 1) {
-    const candidates = acknowledged();
-    for (let from = 0; from < candidates.length; from += size) {
-      if (decisions >= MOST_DECISIONS || work >= MOST_WORK) return acknowledged();
-      refusedWithout(new Set(candidates.slice(from, from + size)));
+  // In ever smaller pieces, the oldest first: what lies far back is rarely part of it.
+  const giveUp = (replace: (operation: Operation) => readonly Operation[]): void => {
+    for (let size = acknowledged().length >> 1; size >= 1; size >>= 1) {
+      const candidates = acknowledged();
+      for (let from = 0; from < candidates.length; from += size) {
+        if (decisions >= MOST_DECISIONS || work >= MOST_WORK) return;
+        const dropped = new Set(candidates.slice(from, from + size));
+        const rest = current.flatMap((operation) =>
+          dropped.has(operation) ? replace(operation) : [operation],
+        );
+        decisions++;
+        work += rest.length;
+        if (decide(rest).verdict === "refused") current = rest;
+      }
     }
-  }
-  return acknowledged();
+  };
+  giveUp((operation) => (READS.has(operation.f) ? [] : [forgotten(operation)]));
+  const contradicting = acknowledged();
+  if (contradicting.length <= MOST_SHOWN) return { essential: contradicting, tooEarly: 0 };
+  decisions = 0;
+  work = 0;
+  giveUp(() => []);
+  const left = new Set(acknowledged());
+  const others = contradicting
+    .filter((operation) => !left.has(operation))
+    .sort((a, b) => a.return - b.return);
+  const latest = new Set(others.slice(-LATEST_SHOWN));
+  const essential = contradicting.filter((operation) => left.has(operation) || latest.has(operation));
+  return { essential, tooEarly: contradicting.length - essential.length };
 }

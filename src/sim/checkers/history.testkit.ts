@@ -2,6 +2,7 @@
 import type { HistoryEvent, HistoryKey, HistoryValue, Operation } from "../history/event.ts";
 import { pairOperations } from "../history/pair.ts";
 import type { Decision, Model } from "./model.ts";
+import type { ModelName } from "./models.ts";
 
 /** A small deterministic source of chance (mulberry32). */
 export function random(seed: number): () => number {
@@ -173,19 +174,17 @@ export function registerObject(
   };
 }
 
-export function counterObject(returning: number, largest: number): Pick<Workload, "next" | "apply"> {
+export function counterObject(largest: number, answers = false): Pick<Workload, "next" | "apply"> {
   let value = 0;
   return {
     next(chance) {
       if (chance() < 0.5) return { f: "read", key: "x", value: null };
-      const amount = 1 + Math.floor(chance() * largest);
-      // The sign of a fraction tells `apply` whether to return the value; the model only sees whole amounts.
-      return { f: "increment", key: chance() < returning ? "x" : "x", value: amount };
+      return { f: "increment", key: "x", value: 1 + Math.floor(chance() * largest) };
     },
     apply(call) {
       if (call.f === "read") return value;
       value += call.value as number;
-      return returning > 0 ? value : null;
+      return answers ? value : null;
     },
   };
 }
@@ -221,12 +220,12 @@ export function setObject(
   };
 }
 
-export function listObject(distinct: boolean): Pick<Workload, "next" | "apply"> {
+export function listObject(distinct: boolean, reads = 0.1): Pick<Workload, "next" | "apply"> {
   const list: HistoryValue[] = [];
   let fresh = 0;
   return {
     next(chance) {
-      if (chance() < 0.1) return { f: "read", key: "x", value: null };
+      if (chance() < reads) return { f: "read", key: "x", value: null };
       return { f: "append", key: "x", value: distinct ? fresh++ : Math.floor(chance() * 3) };
     },
     apply(call) {
@@ -267,27 +266,98 @@ export function kvObject(keys: number, values: number): Pick<Workload, "next" | 
   };
 }
 
-/** Tries every order. For histories of a handful of operations. */
-export function bruteForce(operations: readonly Operation[], model: Model<unknown>): boolean {
+/** What an object does, written down as simply as possible: the next state and the result. */
+export type Reference = (state: HistoryValue, call: Call) => readonly [HistoryValue, HistoryValue];
+
+type Pairs = readonly (readonly [HistoryValue, HistoryValue])[];
+
+/** States: a value, a number, a sorted array, an array, sorted pairs; null at first. */
+export const REFERENCES: Readonly<Record<ModelName, Reference>> = {
+  register(state, { f, value }) {
+    if (f === "read") return [state, state];
+    if (f === "write") return [value, null];
+    if (f === "delete") return [null, state !== null];
+    const [expected, next] = value as readonly HistoryValue[];
+    return state === expected ? [next!, true] : [state, false];
+  },
+  counter(state, { f, value }) {
+    const now = (state ?? 0) as number;
+    if (f === "read") return [now, now];
+    const next = now + ((value ?? 1) as number);
+    return [next, next];
+  },
+  set(state, { f, value }) {
+    const now = (state ?? []) as readonly HistoryValue[];
+    const has = now.includes(value);
+    if (f === "read") return [now, now];
+    if (f === "contains") return [now, has];
+    if (f === "add") return [has ? now : [...now, value].sort(), !has];
+    return [now.filter((element) => element !== value), has];
+  },
+  list(state, { f, value }) {
+    const now = (state ?? []) as readonly HistoryValue[];
+    if (f === "read") return [now, now];
+    return [[...now, value], now.length + 1];
+  },
+  kv(state, call) {
+    const map = new Map((state ?? []) as Pairs);
+    const pack = (): HistoryValue => [...map].sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
+    if (call.f !== "txn") {
+      const [next, result] = REFERENCES.register(map.get(call.key) ?? null, call);
+      map.set(call.key, next);
+      return [pack(), result];
+    }
+    const seen = (call.value as readonly (readonly HistoryValue[])[]).map((step) => {
+      if (step[0] === "r") return ["r", step[1]!, map.get(step[1]!) ?? null];
+      map.set(step[1]!, step[2] ?? null);
+      return step;
+    });
+    return [pack(), seen];
+  },
+};
+
+export interface BruteForceOptions {
+  /** False: only the order of each process counts (sequential consistency). Default true. */
+  readonly realTime?: boolean;
+}
+
+/** Tries every order. For histories of a handful of operations; shares no code with the checkers. */
+export function bruteForce(
+  operations: readonly Operation[],
+  model: ModelName,
+  { realTime = true }: BruteForceOptions = {},
+): boolean {
   const happened = operations.filter((operation) => operation.outcome !== "fail");
-  const ops = happened.map((operation) => model.compile(operation));
-  const placed = new Set<number>();
-  const extend = (state: unknown): boolean => {
-    if (happened.every((operation, index) => placed.has(index) || operation.outcome === "info")) return true;
-    const deadline = Math.min(
-      ...happened.map((operation, index) => (placed.has(index) ? Infinity : operation.return)),
-    );
-    return happened.some((operation, index) => {
-      if (placed.has(index) || operation.call > deadline) return false;
-      const step = model.step(state, ops[index]!);
-      if (!step.ok) return false;
-      placed.add(index);
-      const found = extend(step.state);
-      placed.delete(index);
+  const placed = new Set<Operation>();
+  const comesLater = (earlier: Operation, operation: Operation): boolean =>
+    !placed.has(earlier) &&
+    earlier.return < operation.call &&
+    (realTime || earlier.process === operation.process);
+  const extend = (state: HistoryValue): boolean => {
+    if (happened.every((operation) => placed.has(operation) || operation.outcome === "info")) return true;
+    return happened.some((operation) => {
+      if (placed.has(operation)) return false;
+      if (happened.some((earlier) => comesLater(earlier, operation))) return false;
+      const { f, key, input } = operation;
+      const [next, result] = REFERENCES[model](state, { f, key, value: input });
+      if (operation.outcome === "ok" && !agrees(operation, result, model)) return false;
+      placed.add(operation);
+      const found = extend(next);
+      placed.delete(operation);
       return found;
     });
   };
-  return extend(model.init);
+  return extend(null);
+}
+
+function agrees({ f, output }: Operation, result: HistoryValue, model: ModelName): boolean {
+  if (f === "write") return true;
+  if (f === "cas") return (output !== false) === result;
+  // Functions that need not tell their result.
+  if (output === null && f !== "read") return true;
+  if (f === "read" && model === "set")
+    return JSON.stringify([...(output as HistoryValue[])].sort()) === JSON.stringify(result);
+  return JSON.stringify(output) === JSON.stringify(result);
 }
 
 /** Why an order that a decision claims is none; null when it is one. */
@@ -314,4 +384,13 @@ export function flawInOrder(
     state = step.state;
   }
   return null;
+}
+
+/**
+ * How many histories a property is tried with. The gate always tries the same ones; `FC_TIMES=20` tries twenty times as
+ * many, and other ones each time.
+ */
+export function histories(numRuns: number): { readonly numRuns: number; readonly seed?: number } {
+  const times = process.env["FC_TIMES"];
+  return times === undefined ? { numRuns, seed: 20_261_121 } : { numRuns: numRuns * Number(times) };
 }

@@ -30,6 +30,8 @@ export interface Compiled {
 
 /** For models whose state consists of values that operations write and read as they are: one value, or one per key. */
 export interface Values<State> {
+  /** The state is one value: every operation that gives one replaces whatever was there. */
+  readonly isSingle: boolean;
   holds(state: State, value: string): boolean;
   /** What holds in `from` and no longer in `to`. */
   replaced(from: State, to: State): readonly string[];
@@ -83,6 +85,8 @@ export interface ObjectKind {
   model(operations: readonly Operation[]): Model<unknown>;
   /** Decides by a special algorithm whether a part is linearizable; null when that does not apply to it. */
   shortcut?(operations: readonly Operation[]): Decision | null;
+  /** Quickly proves, if it can, that all operations together are not sequentially consistent. */
+  refuteSequential?(operations: readonly Operation[]): boolean;
   /** A weaker history of a part (see weaker.ts) that falls into smaller parts. */
   weaken?(operations: readonly Operation[]): readonly Operation[];
   /** A weaker history of a part that has only what is close to this line. */

@@ -6,7 +6,9 @@ import { isSingleRegister, kvModel, partitionKv } from "./models/kv.ts";
 import { listModel } from "./models/list-append.ts";
 import { registerModel } from "./models/register.ts";
 import { partitionSet, setModel } from "./models/set.ts";
+import { refuteSequentialRegisters } from "./sequential-register.ts";
 import { decideUniqueRegister } from "./unique-register.ts";
+import { decideGrowingList } from "./growing-list.ts";
 import { decideGrowingSet } from "./growing-set.ts";
 import { kvByKey, registerWindow, setByElement } from "./weaker.ts";
 
@@ -21,6 +23,7 @@ export const MODELS: Readonly<Record<ModelName, ObjectKind>> = {
     model: registerModel,
     shortcut: decideUniqueRegister,
     window: registerWindow,
+    refuteSequential: refuteSequentialRegisters,
   },
   counter: { name: "counter", partition: partitionByKey, model: counterModel },
   set: {
@@ -30,7 +33,7 @@ export const MODELS: Readonly<Record<ModelName, ObjectKind>> = {
     shortcut: decideGrowingSet,
     weaken: setByElement,
   },
-  list: { name: "list", partition: partitionByKey, model: listModel },
+  list: { name: "list", partition: partitionByKey, model: listModel, shortcut: decideGrowingList },
   kv: {
     name: "kv",
     partition: partitionKv,
@@ -40,6 +43,7 @@ export const MODELS: Readonly<Record<ModelName, ObjectKind>> = {
     weaken: (operations) => (isSingleRegister(operations) ? [] : kvByKey(operations)),
     window: (operations, line, width) =>
       isSingleRegister(operations) ? registerWindow(operations, line, width) : [],
+    refuteSequential: (operations) => isSingleRegister(operations) && refuteSequentialRegisters(operations),
   },
 };
 

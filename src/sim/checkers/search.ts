@@ -146,6 +146,7 @@ class LinearizationSearch {
   }
 
   run(): Decision {
+    if (this.#isHopelessFromTheStart()) return { verdict: "refused" };
     const frames: Frame[] = [];
     const n = this.#required.length;
     let state = this.#states.numberOf(this.#model.init);
@@ -402,6 +403,22 @@ class LinearizationSearch {
     return op.needs.some((value) => !values.holds(state, value) && !this.#canBecome(value, time));
   }
 
+  /** Something that is seen was never there, or certainly not at that time. */
+  #isHopelessFromTheStart(): boolean {
+    const { values, init } = this.#model;
+    if (values === undefined) return false;
+    return this.#required.some(({ op }, index) =>
+      op.needs?.some((value) => {
+        const time = this.#return[index]!;
+        const isInitial = values.holds(init, value);
+        if (this.#optionalCanGive(value, time)) return false;
+        return values.isSingle
+          ? !this.#supply!.canBeServed(index, value, isInitial)
+          : !isInitial && !this.#canBecome(value, time);
+      }),
+    );
+  }
+
   /** S4: somebody will need a value that has just been replaced, and nobody is left who can bring it back in time. */
   #leavesNeededValue(from: number, to: number): boolean {
     const { values } = this.#model;
@@ -416,11 +433,18 @@ class LinearizationSearch {
 
   /** Whether an operation that is invoked before `time` can still bring the state to this value. */
   #canBecome(value: string, time: number): boolean {
+    return (
+      this.#optionalCanGive(value, time) ||
+      this.#supply!.canSupply(value, time, this.#deadline(), this.#placed)
+    );
+  }
+
+  #optionalCanGive(value: string, time: number): boolean {
     for (const number of this.#classesGiving.get(value) ?? []) {
       const index = this.#classes[number]![this.#usedOfClass[number]!];
       if (index !== undefined && this.#optional[index]!.operation.call < time) return true;
     }
-    return this.#supply!.canSupply(value, time, this.#deadline(), this.#placed);
+    return false;
   }
 
   #isFree(index: number, state: number): boolean {

@@ -13,6 +13,7 @@
 import type { Operation, ProcessId } from "../history/event.ts";
 import { Configurations, DEFAULT_BUDGET, StateNumbers, type Budget } from "./configurations.ts";
 import { explainByShrinking } from "./contradiction.ts";
+import { decideLinearizability } from "./linearizability.ts";
 import type { Compiled, Decision, Model, ObjectKind } from "./model.ts";
 import { ACCEPTED, refused, undecided, type Verdict } from "./verdict.ts";
 
@@ -20,6 +21,8 @@ export interface SequentialOptions {
   readonly budget?: Budget;
 }
 
+/** For the attempt to be done with it quickly. */
+const SHORT_BUDGET: Budget = { steps: 1_000_000, memory: 10_000_000 };
 const EXPLANATION_BUDGET: Budget = { steps: 200_000, memory: 3_000_000 };
 
 /**
@@ -34,6 +37,7 @@ export function checkSequential(
   if (!operations.some((operation) => operation.outcome === "ok")) {
     return undecided("no operation succeeded: there is nothing to check");
   }
+  if (isLinearizable(operations, kind)) return ACCEPTED;
   const decision = decideSequential(operations, kind, options.budget);
   switch (decision.verdict) {
     case "accepted":
@@ -49,13 +53,24 @@ export function checkSequential(
   }
 }
 
+/** Linearizable histories are sequentially consistent, and many that should be the one are the other, too. */
+function isLinearizable(operations: readonly Operation[], kind: ObjectKind): boolean {
+  return kind
+    .partition(operations)
+    .every((part) => decideLinearizability(part.operations, kind, SHORT_BUDGET).verdict === "accepted");
+}
+
 /** Accepted with an order that shows it. */
 export function decideSequential(
   operations: readonly Operation[],
   kind: ObjectKind,
   budget: Budget = DEFAULT_BUDGET,
 ): Decision {
-  return new SequentialSearch(operations, kind, budget).run();
+  const search = (limit: Budget): Decision => new SequentialSearch(operations, kind, limit).run();
+  // What is fine is mostly found at once; what is not, by its contradictions.
+  const short = search({ ...budget, steps: Math.min(budget.steps, 100_000 + 300 * operations.length) });
+  if (short.verdict !== "undecided") return short;
+  return kind.refuteSequential?.(operations) === true ? { verdict: "refused" } : search(budget);
 }
 
 /** An object, and what it still has to give and to show; see S4 in search.ts. */

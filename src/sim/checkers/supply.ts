@@ -24,6 +24,8 @@ export class SupplyAndDemand {
   readonly #avoiders: ByCall;
   /** Per operation: whoever is invoked after this time comes after a change that came after the operation. */
   readonly #horizon: Float64Array;
+  /** The first return of an operation that changes anything. */
+  readonly #firstChange: number;
 
   constructor(required: readonly { readonly operation: Operation; readonly op: Compiled }[]) {
     this.#required = required;
@@ -53,7 +55,9 @@ export class SupplyAndDemand {
       );
     }
     this.#avoiders = byCall(avoiders);
-    this.#horizon = this.#horizons();
+    const changes = [...required.keys()].filter((index) => required[index]!.op.gives !== undefined);
+    this.#horizon = this.#horizons(changes);
+    this.#firstChange = changes.reduce((first, index) => Math.min(first, this.#return(index)), Infinity);
   }
 
   /** Whether an operation that is not placed yet, and that is invoked before `time`, produces the value. */
@@ -71,6 +75,23 @@ export class SupplyAndDemand {
       if (placed[indices[position]!] === 0) return this.#return(indices[position]!);
     }
     return Infinity;
+  }
+
+  /**
+   * For a single value: whether an operation that produces what this one needs may come right before it, that is, begins
+   * before its return and is not certainly overwritten before its call. `isInitial`: the object starts with the value.
+   */
+  canBeServed(index: number, value: string, isInitial: boolean): boolean {
+    if (isInitial && this.#firstChange >= this.#call(index)) return true;
+    const suppliers = this.#suppliers.get(value);
+    if (suppliers === undefined) return false;
+    const { indices } = suppliers;
+    const end = firstAtLeast(indices, this.#return(index), (other) => this.#call(other));
+    for (let position = end - 1; position >= 0; position--) {
+      const other = indices[position]!;
+      if (other !== index && this.#horizon[other]! >= this.#call(index)) return true;
+    }
+    return false;
   }
 
   /**
@@ -129,10 +150,7 @@ export class SupplyAndDemand {
     return false;
   }
 
-  #horizons(): Float64Array {
-    const changes = [...this.#required.keys()].filter(
-      (index) => this.#required[index]!.op.gives !== undefined,
-    );
+  #horizons(changes: readonly number[]): Float64Array {
     const earliestReturn = new Float64Array(changes.length + 1).fill(Infinity);
     for (let position = changes.length - 1; position >= 0; position--) {
       earliestReturn[position] = Math.min(earliestReturn[position + 1]!, this.#return(changes[position]!));

@@ -182,15 +182,12 @@ function insertDiffering(order: readonly Operation[], differing: readonly Entry[
   if (differing.length === 0) {
     return { verdict: "accepted", order, state: state === INITIAL ? "absent" : state };
   }
+  const { earliestGap, latestGap } = gapsAround(order);
   const gaps: Operation[][] = values.map(() => []);
   const chosen: { readonly operation: Operation; readonly gap: number }[] = [];
   for (const { operation, op } of [...differing].sort((a, b) => a.operation.call - b.operation.call)) {
-    let first = 0;
-    let last = order.length;
-    order.forEach((other, position) => {
-      if (other.return < operation.call) first = position + 1;
-      if (other.call > operation.return && position < last) last = position;
-    });
+    let first = earliestGap(operation.call);
+    const last = latestGap(operation.return);
     for (const other of chosen) {
       if (other.operation.return < operation.call) first = Math.max(first, other.gap);
     }
@@ -202,6 +199,36 @@ function insertDiffering(order: readonly Operation[], differing: readonly Entry[
   }
   const whole = gaps.flatMap((inserted, gap) => (gap < order.length ? [...inserted, order[gap]!] : inserted));
   return { verdict: "accepted", order: whole, state: state === INITIAL ? "absent" : state };
+}
+
+/** Between which gaps of an order an operation can be put; gap n is before the nth operation. */
+function gapsAround(order: readonly Operation[]): {
+  earliestGap(call: number): number;
+  latestGap(returned: number): number;
+} {
+  const positions = [...order.keys()];
+  const byReturn = [...positions].sort((a, b) => order[a]!.return - order[b]!.return);
+  const byCall = [...positions].sort((a, b) => order[b]!.call - order[a]!.call);
+  // The last position among those that returned first, and the first among those that were invoked last.
+  let last = 0;
+  const lastReturned = byReturn.map((position) => (last = Math.max(last, position + 1)));
+  let first = order.length;
+  const firstInvoked = byCall.map((position) => (first = Math.min(first, position)));
+  const countWhile = (sorted: readonly number[], test: (operation: Operation) => boolean): number => {
+    let low = 0;
+    let high = sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (test(order[sorted[middle]!]!)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return {
+    earliestGap: (call) => lastReturned[countWhile(byReturn, (other) => other.return < call) - 1] ?? 0,
+    latestGap: (returned) =>
+      firstInvoked[countWhile(byCall, (other) => other.call > returned) - 1] ?? order.length,
+  };
 }
 
 /** The value before each operation of the order, and after the last. */

@@ -34,8 +34,12 @@ function describeOutcome(operation: Operation): string {
 }
 
 function describeTimes(operation: Operation): string {
-  const end = operation.completed === Infinity ? "open" : `${operation.completed} ms`;
-  return `[${operation.invoked} ms to ${end}]`;
+  const end = operation.completed === Infinity ? "open" : `${milliseconds(operation.completed)} ms`;
+  return `[${milliseconds(operation.invoked)} ms to ${end}]`;
+}
+
+function milliseconds(time: number): number {
+  return Math.round(time * 1000) / 1000;
 }
 
 const LONGEST_VALUE = 60;

@@ -42,8 +42,7 @@ export function drawDiagram(
     row[from] = "|";
     row[to] = operation.return === Infinity ? ">" : "|";
     const label = String(index + 1);
-    const middle =
-      from + Math.max(1, ((to - from + 1 - label.length) >> 1) + ((to - from + 1 - label.length) & 1));
+    const middle = from + Math.max(1, Math.ceil((to - from + 1 - label.length) / 2));
     [...label].forEach((digit, offset) => {
       if (middle + offset < to) row[middle + offset] = digit;
     });

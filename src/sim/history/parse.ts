@@ -21,9 +21,9 @@ export interface History {
  * @throws HistoryError for an empty history and for anything malformed, with the line.
  */
 export function parseHistory(text: string): History {
+  if (text.trim() === "") throw new HistoryError(0, "the history is empty: there is nothing to check");
   const lines = text.split("\n");
-  if (lines.at(-1)?.trim() === "") lines.pop();
-  if (lines.length === 0) throw new HistoryError(0, "the history is empty: there is nothing to check");
+  if (lines.at(-1)!.trim() === "") lines.pop();
   const events = lines.map((line, index) => parseEvent(line, index + 1));
   return { events, operations: pairOperations(events) };
 }

@@ -208,6 +208,7 @@ export function kvModel(operations: readonly Operation[]): Model<KvState, KvOp> 
     },
     key: (state) => state.id,
     values: {
+      isSingle: false,
       holds: (state, value) => state.pairs.has(value),
       replaced: (from, to) => [...from.pairs].filter((value) => !to.pairs.has(value)),
     },

@@ -58,11 +58,19 @@ export function compileListOp(operation: Operation): ListOp {
   }
 }
 
+/** Long lists are read often, and an operation is compiled by every search of an explanation. */
+const known = new WeakMap<object, readonly string[]>();
+
 function elementsOf(operation: Operation): readonly string[] {
   const { output } = operation;
   if (output === null) return [];
   if (!Array.isArray(output)) return badOutput(operation, "an array");
-  return (output as readonly HistoryValue[]).map(token);
+  let elements = known.get(output);
+  if (elements === undefined) {
+    elements = (output as readonly HistoryValue[]).map(token);
+    known.set(output, elements);
+  }
+  return elements;
 }
 
 export function listModel(operations: readonly Operation[]): Model<number, ListOp> {

@@ -95,7 +95,7 @@ export function registerModel(): Model<string, RegisterOp> {
     step: stepRegister,
     key: (state) => state,
     describe: (state) => (state === ABSENT ? "absent" : state),
-    values: { holds: (state, value) => state === value, replaced: (from) => [from] },
+    values: { isSingle: true, holds: (state, value) => state === value, replaced: (from) => [from] },
     // A blind write that nothing observes can be left out; so an optional one is worth a try only if it makes the value
     // that a blocked operation, or another optional compare-and-set, needs. Anything may help one that must differ.
     helps: (_state, optional, blocked) =>

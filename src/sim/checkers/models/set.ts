@@ -52,16 +52,26 @@ export function compileSetOp(operation: Operation): SetOp {
 }
 
 function flag(operation: Operation): boolean | null {
-  if (operation.outcome !== "ok" || operation.output === null) return null;
-  if (typeof operation.output !== "boolean") return badOutput(operation, "true, false or null");
-  return operation.output;
+  const { outcome, input, output } = operation;
+  if (outcome !== "ok" || output === null) return null;
+  if (typeof output === "boolean") return output;
+  // Some recorders repeat the argument in the completion.
+  return token(output) === token(input) ? null : badOutput(operation, "true, false or null");
 }
+
+/** Large sets are read often, and an operation is compiled by every search of an explanation. */
+const known = new WeakMap<object, ReadonlySet<string>>();
 
 function elementsOf(operation: Operation): ReadonlySet<string> {
   const { output } = operation;
   if (output === null) return new Set();
   if (!Array.isArray(output)) return badOutput(operation, "an array");
-  return new Set((output as readonly HistoryValue[]).map(token));
+  let elements = known.get(output);
+  if (elements === undefined) {
+    elements = new Set((output as readonly HistoryValue[]).map(token));
+    known.set(output, elements);
+  }
+  return elements;
 }
 
 /** Without an operation that sees the whole set, its elements are independent of each other. */
@@ -129,6 +139,7 @@ export function setModel(operations: readonly Operation[]): Model<SetState, SetO
     },
     key: (state) => state.id,
     values: {
+      isSingle: false,
       holds: (state, value) => has(state, value.slice(1)) === value.startsWith("+"),
       replaced(from, to) {
         const values: string[] = [];
