@@ -269,6 +269,10 @@ export class Node implements KvorumNode {
           : {
               onApply: (replica: Replica, index: LogIndex, command: Uint8Array) =>
                 observe({ type: "applied", node: identity.node, group: replica.group, index, command }),
+              onStep: ({ group, machine }: Replica) => {
+                const { term, commitIndex, log } = machine;
+                observe({ type: "stepped", node: identity.node, group, term, commitIndex, log });
+              },
             }),
         onFailed: (replica, error) =>
           logger.error({ group: replica.group, problem: error.message }, "a replica stopped itself"),

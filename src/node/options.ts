@@ -2,6 +2,7 @@
 import type { GroupId, NodeId } from "../core/ids.ts";
 import type { LogIndex } from "../core/machine.ts";
 import type { Address } from "../core/world.ts";
+import type { LogView } from "../protocols/raft/raft.ts";
 import type { NodeAddresses } from "./catalog/state.ts";
 import type { InitialMember } from "./formation.ts";
 
@@ -50,6 +51,15 @@ export interface NodeOptions {
 
 export type ReplicaEvent =
   | { readonly type: "leader"; readonly node: NodeId; readonly group: GroupId; readonly term: number }
+  | {
+      /** After every step of a machine: its log as it is now, not to be kept. */
+      readonly type: "stepped";
+      readonly node: NodeId;
+      readonly group: GroupId;
+      readonly term: number;
+      readonly commitIndex: LogIndex;
+      readonly log: LogView;
+    }
   | {
       readonly type: "applied";
       readonly node: NodeId;

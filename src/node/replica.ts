@@ -50,6 +50,8 @@ export interface ReplicaHost {
   onFailed(replica: Replica, error: Error): void;
   /** A command is about to be applied. */
   readonly onApply?: (replica: Replica, index: LogIndex, command: Uint8Array) => void;
+  /** The machine has taken a step. */
+  readonly onStep?: (replica: Replica) => void;
   /** The leader's clock for what it proposes, in whole milliseconds. */
   proposalTime(): number;
   maxValueBytes(group: GroupId): number;
@@ -288,6 +290,7 @@ export class Replica {
 
   #stepOnce(input: Input<RaftVocabulary>): void {
     const effects = this.#machine.step(this.#host.clock.now(), input);
+    this.#host.onStep?.(this);
     for (const effect of effects) this.#run(effect);
   }
 

@@ -6,10 +6,8 @@ import type { NetworkFaults } from "../transport/network-faults.ts";
 import type { TcpOptions } from "../transport/options.ts";
 import { SimulatedNetwork } from "../transport/simulated-network.ts";
 import type { ReplicaEvent } from "../node/options.ts";
-import { electionSafety } from "./checkers/election-safety.ts";
-import type { GroupEvent } from "./checkers/observer.ts";
-import { stateMachineSafety } from "./checkers/state-machine-safety.ts";
 import { formatVerdict } from "./checkers/verdict.ts";
+import { ConsensusObserver } from "./consensus-observer.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimulatedHost, peerAddress } from "./simulated-host.ts";
 import { SimulatedRandom } from "./simulated-random.ts";
@@ -39,7 +37,7 @@ export class SimulatedCluster {
   readonly retired: SimulatedHost[] = [];
   readonly #options: ClusterOptions;
   readonly timeline = new Timeline(400);
-  readonly #observers = [electionSafety(), stateMachineSafety()];
+  readonly #consensus = new ConsensusObserver();
   /** Machines that are about to be started. */
   #starting = 0;
 
@@ -98,20 +96,13 @@ export class SimulatedCluster {
   /** What the replicas do goes to the checkers of consensus. */
   #observe(host: string, event: ReplicaEvent): void {
     const time = this.scheduler.now();
-    const { node, group } = event;
-    if (event.type === "leader") this.#noteLeader(host, group, event.term, time);
-    const told: GroupEvent =
-      event.type === "leader"
-        ? { type: "leader", node, group, term: event.term, time }
-        : { type: "applied", node, group, index: event.index, hash: contentHash(event.command), time };
-    for (const observer of this.#observers) observer.observe(told);
+    if (event.type === "leader") this.#noteLeader(host, event.group, event.term, time);
+    this.#consensus.observe(event, time);
   }
 
   /** What is wrong with the consensus so far, in sentences. */
   violations(): string[] {
-    return this.#observers
-      .map((observer) => observer.verdict())
-      .flatMap((verdict) => (verdict.ok === false ? [formatVerdict(verdict)] : []));
+    return this.#consensus.refusals().map(formatVerdict);
   }
 
   /** Runs until every running node serves. False: not within `limit` milliseconds. */
@@ -165,11 +156,4 @@ export class SimulatedCluster {
     this.hosts.push(host);
     return host;
   }
-}
-
-/** FNV-1a: enough to tell commands apart that should be the same. */
-function contentHash(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash;
 }

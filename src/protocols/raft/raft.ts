@@ -33,7 +33,7 @@ import {
   settle,
 } from "./leader.ts";
 import { requestChange } from "./membership.ts";
-import type { RaftEffect, RaftInput, RaftMessage, RaftRecord, RaftVocabulary } from "./messages.ts";
+import type { Entry, RaftEffect, RaftInput, RaftMessage, RaftRecord, RaftVocabulary } from "./messages.ts";
 import { checkOptions } from "./options.ts";
 import type { RaftOptions } from "./options.ts";
 import { onReadIndex, onReadIndexResponse, requestRead } from "./reads.ts";
@@ -54,6 +54,15 @@ import { onTransferTimer, requestTransfer } from "./transfer.ts";
  * After a restart, `apply` effects start over behind the log's start; the host skips what its state already has.
  * Administrative requests always end in a `reply`, never in an `apply`.
  */
+/** What lies at or before the start is known by its last index and term only. */
+export interface LogView {
+  readonly startIndex: LogIndex;
+  readonly lastIndex: LogIndex;
+  readonly lastTerm: number;
+  /** From `startIndex + 1` on. */
+  readonly entries: readonly Entry[];
+}
+
 export class Raft implements Machine<RaftVocabulary> {
   readonly #replica: Replica;
 
@@ -105,6 +114,11 @@ export class Raft implements Machine<RaftVocabulary> {
   /** Up to here the log is compacted. */
   get logStart(): LogIndex {
     return this.#replica.log.startIndex;
+  }
+
+  /** The log in memory, as it is now; for those who check it. */
+  get log(): LogView {
+    return this.#replica.log;
   }
 
   /** What the log weighs in memory. */
