@@ -67,6 +67,11 @@ const COMMANDS: readonly (readonly [usage: string, description: string, load: ()
     "Run simulated clusters through faults, seed after seed, and check every history.",
     async () => (await import("./commands/sim.ts")).defineSim,
   ],
+  [
+    "chaos",
+    "Hurt a real cluster on this machine, and check what its clients saw.",
+    async () => (await import("./commands/chaos.ts")).defineChaos,
+  ],
 ];
 
 /** Commands that come complete, with their own exit codes. */

@@ -2,15 +2,13 @@
 import { Clients } from "./clients.ts";
 import { BoundedChecker } from "./checkers/bounded.ts";
 import { checkLiveness } from "./checkers/liveness.ts";
-import { checkLinearizability } from "./checkers/linearizability.ts";
 import type { AdminRequest, AdminResult, Replication } from "../node/api.ts";
-import { MODELS } from "./checkers/models.ts";
-import { checkNoLostWrites } from "./checkers/no-lost-writes.ts";
-import { formatVerdict, type Verdict } from "./checkers/verdict.ts";
+import { formatVerdict } from "./checkers/verdict.ts";
 import { drawSchedule, type Strike } from "./faults/schedule.ts";
 import type { FaultName } from "./faults/table.ts";
 import type { HistoryEvent, Operation } from "./history/event.ts";
 import { pairOperations } from "./history/pair.ts";
+import { judge } from "./judge.ts";
 import { turnKnobs } from "./knobs.ts";
 import { type MixName, mixOf } from "./mixes.ts";
 import { Nemesis, type StrikeReport } from "./nemesis.ts";
@@ -163,7 +161,8 @@ export function simulate(options: SimulationOptions): SimulationResult {
     within: ANSWER_LIMIT_MS,
     endedAt: Infinity,
   });
-  for (const verdict of [...judge(workload, operations), lively, memory.verdict()])
+  const judged = judge(workload, operations).map(({ verdict }) => verdict);
+  for (const verdict of [...judged, lively, memory.verdict()])
     if (verdict.ok !== true) problems.push(formatVerdict(verdict));
   return {
     seed,
@@ -212,15 +211,6 @@ function createKeyspace(cluster: SimulatedCluster, options: SimulationOptions, p
   };
   if (!scheduler.runUntil(isKnown, scheduler.now() + START_LIMIT_MS))
     problems.push("the keyspace did not come to life");
-}
-
-function judge(workload: Workload, operations: readonly Operation[]): readonly Verdict[] {
-  const { model } = workload;
-  const verdicts: Verdict[] = [];
-  if (model !== null) verdicts.push(checkLinearizability(operations, MODELS[model]));
-  if (model !== null && model !== "kv") verdicts.push(checkNoLostWrites(operations, model));
-  verdicts.push(...(workload.verdicts?.(operations) ?? []));
-  return verdicts;
 }
 
 function notReady(cluster: SimulatedCluster): string {

@@ -5,11 +5,13 @@ export const HOST = "127.0.0.1";
 const PORTS_PER_NODE = 10;
 const MAX_NODES = 32;
 
-/** One node of `kvorum dev`. */
+/** One node of `kvorum dev` or `kvorum chaos`. */
 export interface DevNode {
   /** From 1. */
   readonly number: number;
   readonly name: string;
+  /** Where it listens; `HOST` when it is not said. */
+  readonly host?: string;
   readonly resp: number;
   readonly http: number;
   readonly peer: number;
@@ -50,17 +52,21 @@ export type Entry = { readonly initial: readonly DevNode[] } | { readonly join: 
 export function serveArguments(node: DevNode, entry: Entry, logLevel: string): string[] {
   const peers: readonly [string, string] =
     "initial" in entry
-      ? ["--initial", entry.initial.map((other) => `${other.name}=${HOST}:${other.peer}`).join(",")]
-      : ["--join", entry.join.map((other) => `${HOST}:${other.peer}`).join(",")];
+      ? ["--initial", entry.initial.map((other) => `${other.name}=${hostOf(other)}:${other.peer}`).join(",")]
+      : ["--join", entry.join.map((other) => `${hostOf(other)}:${other.peer}`).join(",")];
   const flags: readonly (readonly [flag: string, value: string])[] = [
     ["--name", node.name],
     ["--data-dir", node.dataDir],
-    ["--host", HOST],
+    ["--host", hostOf(node)],
     ["--resp-port", String(node.resp)],
     ["--http-port", String(node.http)],
     ["--peer-port", String(node.peer)],
     ["--log-level", logLevel],
     peers,
   ];
-  return ["serve", ...flags.flat()];
+  // A network that only this machine has: between network namespaces.
+  const foreign = hostOf(node) === HOST ? [] : ["--insecure"];
+  return ["serve", ...flags.flat(), ...foreign];
 }
+
+export const hostOf = (node: DevNode): string => node.host ?? HOST;
