@@ -49,6 +49,12 @@ describe("transactions", () => {
       ["s", (shard) => shard.run("spop", "s")],
       ["k", (shard) => shard.run("rename", "s", "k")],
       ["due", (shard) => (shard.time += 1000)],
+      // What was not there before and is not there afterwards has changed as well.
+      ["new", (shard) => [shard.run("set", "new", 1), shard.run("del", "new")]],
+      ["new", (shard) => [shard.run("sadd", "new", 1), shard.run("rename", "new", "k")]],
+      ["new", (shard) => [shard.run("set", "new", 1), shard.run(".flush")]],
+      ["new", (shard) => [shard.run("set", "new", 1, "px", 5), (shard.time += 10)]],
+      ["new", (shard) => [shard.run("set", "new", 1, "px", 5), (shard.time += 10), shard.run(".expire")]],
     ];
     for (const [key, change] of changes) {
       const shard = new Shard();

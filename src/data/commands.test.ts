@@ -101,7 +101,9 @@ describe("every command", () => {
           const refusal = asked.spec.validate?.(asked.args) ?? null;
           asked.spec.keys(asked.args);
           const reply = shard.run(name, ...args);
-          expect([name, args, reply]).toEqual([name, args, refusal === null ? reply : plain(refusal)]);
+          // A command that looks at the key first may also say that it is of another type.
+          const isRefused = refusal !== null && !JSON.stringify(reply).includes("WRONGTYPE");
+          expect([name, args, reply]).toEqual([name, args, isRefused ? plain(refusal) : reply]);
         }
       }),
       { numRuns: 200 },

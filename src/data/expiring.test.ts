@@ -33,7 +33,6 @@ describe("a key expires", () => {
     expect(shard.run("smembers", "s")).toEqual({ set: [] });
     expect(shard.run("sinter", "s", "s")).toEqual({ set: [] });
     expect(shard.run("ttl", "a")).toBe(-2);
-    expect(shard.run(".version", "a")).toBe(0);
     expect(shard.run("rename", "h", "g")).toEqual({ error: "ERR no such key" });
     checkRecords(shard);
   });

@@ -98,6 +98,7 @@ function flush(records: RecordWriter, _args: Args, context: ShardContext): Reply
   }
   records.drop(shard.expirySpace);
   shard.epoch++;
+  shard.noteRemovalOfAll();
   shard.keys = 0;
   shard.collections = 0;
   return OK;

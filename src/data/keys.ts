@@ -40,10 +40,14 @@ export function findKeyToWrite(
   return undefined;
 }
 
-/** The version of a key for WATCH; 0 while it does not exist. */
+/**
+ * The version of a key for WATCH: another one after every change of the key, also after it came and went. Even while the
+ * key exists. It may change for no reason while the key does not exist.
+ */
 export function keyVersion(records: RecordReader, context: ShardContext, key: string): number {
-  const header = findKey(records, context, key);
-  return header === undefined ? 0 : headerVersion(header);
+  const header = records.get(context.shard.keySpace, key);
+  if (header === undefined) return 2 * context.shard.lastRemoval(key) + 1;
+  return 2 * headerVersion(header) + (isDue(header, context.time) ? 1 : 0);
 }
 
 /** Removes the key with all that belongs to it, in constant time. */
@@ -59,6 +63,7 @@ export function forgetKey(records: RecordWriter, context: ShardContext, key: str
   if (expiry !== 0) records.delete(shard.expirySpace, expiryId(expiry, key));
   if (isCollection(header)) shard.collections--;
   shard.keys--;
+  shard.noteRemoval(key);
   records.delete(shard.keySpace, key);
 }
 

@@ -6,7 +6,10 @@ import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import type { CommandContext } from "./contract.ts";
 import { keySpaceOf, expirySpaceOf } from "./header.ts";
 
-const META_FORMAT = 1;
+/** Format 1 had no removals. */
+const META_FORMAT = 2;
+
+const REMOVAL_CLASSES = 64;
 
 /** A flushed epoch whose collections have not all been dropped yet. */
 export interface Garbage {
@@ -26,6 +29,8 @@ export class ShardState {
   /** How many of the headers belong to collections. */
   collections = 0;
   garbage: Garbage[] = [];
+  /** For each class of keys: the number of the command that last removed one of them. */
+  readonly #removals = new Float64Array(REMOVAL_CLASSES);
   #epoch = 0;
   #keySpace = keySpaceOf(0);
   #expirySpace = expirySpaceOf(0);
@@ -40,6 +45,26 @@ export class ShardState {
     this.#expirySpace = expirySpaceOf(epoch);
   }
 
+  /**
+   * The number of the last command that removed this key, or one of its class. A key that does not exist has nothing of
+   * its own left to tell that it came and went.
+   */
+  lastRemoval(key: string): number {
+    return this.#removals[classOf(key)]!;
+  }
+
+  noteRemoval(key: string): void {
+    this.#removals[classOf(key)] = this.version;
+  }
+
+  noteRemovalOfAll(): void {
+    this.#removals.fill(this.version);
+  }
+
+  get removals(): Float64Array {
+    return this.#removals;
+  }
+
   get keySpace(): string {
     return this.#keySpace;
   }
@@ -47,6 +72,13 @@ export class ShardState {
   get expirySpace(): string {
     return this.#expirySpace;
   }
+}
+
+/** FNV-1a of the key's bytes. */
+function classOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return (hash >>> 0) % REMOVAL_CLASSES;
 }
 
 /** What a command of this folder gets: the contract's context and the shard it runs in. */
@@ -73,6 +105,13 @@ export function encodeShardState(state: ShardState): Uint8Array {
     writer.varint(collections);
     writer.binary(from);
   }
+  // Most shards have removed few keys: pairs of those classes that have.
+  const removed = [...state.removals.keys()].filter((index) => state.removals[index] !== 0);
+  writer.varint(removed.length);
+  for (const index of removed) {
+    writer.u8(index);
+    writer.varint(state.removals[index]!);
+  }
   return writer.finish();
 }
 
@@ -80,8 +119,8 @@ export function encodeShardState(state: ShardState): Uint8Array {
 export function decodeShardState(bytes: Uint8Array): ShardState {
   const reader = new ByteReader(bytes);
   const format = reader.u8();
-  if (format !== META_FORMAT)
-    throw new CodecError(`shard meta has format ${format}, this version knows ${META_FORMAT}`);
+  if (format < 1 || format > META_FORMAT)
+    throw new CodecError(`shard meta has format ${format}, this version knows 1 to ${META_FORMAT}`);
   const state = new ShardState();
   state.logTime = reader.varint();
   state.version = reader.varint();
@@ -90,6 +129,11 @@ export function decodeShardState(bytes: Uint8Array): ShardState {
   state.collections = reader.varint();
   for (let left = reader.varint(); left > 0; left--) {
     state.garbage.push({ epoch: reader.u32(), collections: reader.varint(), from: reader.binary() });
+  }
+  for (let left = format === 1 ? 0 : reader.varint(); left > 0; left--) {
+    const index = reader.u8();
+    if (index >= REMOVAL_CLASSES) throw new CodecError(`shard meta has a class of keys numbered ${index}`);
+    state.removals[index] = reader.varint();
   }
   reader.end();
   return state;
