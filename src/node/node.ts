@@ -4,7 +4,7 @@
  * Start: directory -> peers can call -> identity (found or join a cluster) -> log and store recovered -> replicas ->
  * catalog current -> ready. Each step says what it waits for.
  */
-import { invariant } from "../core/assert.ts";
+import { InvariantError, invariant } from "../core/assert.ts";
 import { CodecError } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
@@ -338,7 +338,14 @@ export class Node implements KvorumNode {
       const { version, nodes } = this.#table.catalog;
       return { cluster: identity.cluster, version, members: version > 0 ? nodes : identity.members };
     };
-    replicas.startRecovered();
+    try {
+      replicas.startRecovered();
+    } catch (error) {
+      if (!(error instanceof InvariantError || error instanceof CodecError)) throw error;
+      // Whole records that do not fit together: the node must not go on from them, and must say so.
+      this.#onFatal(new DiskError("corrupt", "log", `its records contradict each other: ${error.message}`));
+      return;
+    }
     this.#onCatalog((replicas.get(SYSTEM_GROUP)!.applier as CatalogApplier).catalog);
     controller.start();
     this.#deadlines.start();

@@ -86,10 +86,13 @@ export class Clients {
     const { node, clock } = this.#cluster.host(hostName);
     if (node === null || clock === null) return;
     const { f, key, value, aftermath } = operation;
-    const note = (type: HistoryEvent["type"], result: HistoryValue, error?: string): void => {
+    const note = (
+      type: HistoryEvent["type"],
+      result: HistoryValue,
+      more: Pick<HistoryEvent, "error" | "version"> = {},
+    ): void => {
       const time = this.#cluster.scheduler.now();
-      const event = { process, type, f, key, value: result, time, node: hostName };
-      this.events.push(error === undefined ? event : { ...event, error });
+      this.events.push({ process, type, f, key, value: result, time, node: hostName, ...more });
       this.#cluster.scheduler.trace(`${type} ${process} ${f} ${String(key)} ${JSON.stringify(result)}`);
     };
     note("invoke", value);
@@ -110,18 +113,19 @@ export class Clients {
         if (over || clock.killed) return;
         const failure = replies?.find((reply) => reply instanceof Failure);
         if (failure === undefined) {
-          note("ok", operation.output(replies));
+          const version = replies === null ? undefined : operation.version?.(replies);
+          note("ok", operation.output(replies), version === undefined ? {} : { version });
           finish(true);
           return;
         }
         const definite = failure.code === null || ERRORS[failure.code].definite;
-        note(definite ? "fail" : "info", value, failure.code ?? failure.message);
+        note(definite ? "fail" : "info", value, { error: failure.code ?? failure.message });
         finish(definite);
       });
     });
     this.#cluster.scheduler.after(ABANDON_AFTER_MS, () => {
       if (over) return;
-      note("info", value, "no-answer");
+      note("info", value, { error: "no-answer" });
       finish(false);
     });
   }

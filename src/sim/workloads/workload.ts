@@ -18,6 +18,8 @@ export interface PlannedOperation {
   readonly guard?: { readonly key: string; readonly expected: string | null };
   /** What the replies, one for each call, mean in the words of the history. Null: the guard did not hold. */
   output(replies: readonly Reply[] | null): HistoryValue;
+  /** The version of the key that was read, or that was made. */
+  version?(replies: readonly Reply[]): number;
   /**
    * Something that may happen by itself at any time from the invocation on, such as an expiry. The history gets it as an
    * operation of unknown outcome.

@@ -5,6 +5,7 @@ import { expiry } from "./expiry.ts";
 import { largeValues } from "./large-values.ts";
 import { locks } from "./locks.ts";
 import { registers } from "./registers.ts";
+import { sessions } from "./sessions.ts";
 import { sets } from "./sets.ts";
 import { transactions } from "./transactions.ts";
 import type { MakeWorkload } from "./workload.ts";
@@ -25,6 +26,10 @@ export const WORKLOADS = {
   "many-keys": {
     meaning: "registers over sixty keys: much state, little contention, large snapshots",
     make: (prefix) => registers(prefix, { keys: 60, pause: 10 }),
+  },
+  sessions: {
+    meaning: "registers with their versions: what a session has seen and done, it sees",
+    make: sessions,
   },
   locks: { meaning: "locks that expire, with fencing tokens", make: locks },
   idle: {
