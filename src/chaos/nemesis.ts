@@ -1,5 +1,4 @@
 /** Carries out a schedule of faults on a real cluster, and never hurts more than a minority. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ChaosCluster } from "./cluster.ts";
 import type { ChaosFault } from "./faults.ts";
 import type { NodeNetwork } from "./network.ts";
@@ -48,7 +47,7 @@ export class ChaosNemesis {
     await Promise.all(strikes);
   }
 
-  /** Ends every fault at once; `run` resolves when all nodes have been started again. */
+  /** Ends every fault at once; `run` resolves when every node has been started again. */
   heal(): void {
     this.#abort.abort();
   }
@@ -82,7 +81,6 @@ export class ChaosNemesis {
       await end();
       const how = await this.#untilBack(strike);
       const took = `${((now() - endedAt) / 1000).toFixed(1)} s`;
-      // Once all is healed the whole cluster is waited for, and said to be there.
       if (how === null) tell("", name, `${fault === "wipe" ? "whole" : "ready"} again ${took} later`);
       else if (!this.#abort.signal.aborted) onProblem(`${name} after ${fault}: ${how}, ${took} later`);
     } catch (error) {
@@ -121,17 +119,21 @@ export class ChaosNemesis {
     }
   }
 
-  /** Null: it works again; after a wipe, with everything it held. */
+  /**
+   * Null: it works again, after a wipe with everything it held. Once everything is to be healed nobody waits here: then
+   * the whole cluster is waited for.
+   */
   async #untilBack({ fault, node }: ChaosStrike): Promise<string | null> {
     const { cluster } = this.#settings;
-    if (fault === "wipe") return cluster.untilWhole(READY_LIMIT_MS, undefined);
     const deadline = performance.now() + READY_LIMIT_MS;
-    while (!(await cluster.isReady(node))) {
+    for (;;) {
+      const isReady = await cluster.isReady(node);
+      const missing = fault === "wipe" ? await cluster.missing() : isReady ? null : "it is not ready";
+      if (missing === null || this.#abort.signal.aborted) return missing;
       if (!cluster.isAlive(node)) return "it does not run";
-      if (performance.now() > deadline) return "it is not ready";
-      await sleep(POLL_MS);
+      if (performance.now() > deadline) return missing;
+      await this.#sleep(POLL_MS);
     }
-    return null;
   }
 
   /** Ends early when everything is to be healed. */

@@ -35,8 +35,8 @@ export interface ChaosOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Ends the run: everything is killed and taken away, and it rejects. */
   readonly signal?: AbortSignal;
-  /** What happens, as it happens: since when clients have worked (milliseconds; null before), what, where. */
-  readonly tell: (at: number | null, what: string, node: string, text: string) => void;
+  /** What happens, as it happens: when (milliseconds of the history), what, where. */
+  readonly tell: (at: number, what: string, node: string, text: string) => void;
 }
 
 export interface ChaosResult {

@@ -103,7 +103,7 @@ async function run(flags: ChaosFlags, context: CliContext): Promise<void> {
       env: context.env,
       signal: interruption.signal,
       tell(at, what, node, text) {
-        const time = at === null ? "" : `${(at / 1000).toFixed(1)} s`;
+        const time = `${(at / 1000).toFixed(1)} s`;
         stdout.write(`${style.dim(time.padStart(8))}  ${what.padEnd(9)}  ${node.padEnd(2)}  ${text}\n`);
       },
     };
