@@ -75,6 +75,11 @@ export class ShardApplier implements Applier {
 
   /** This replica leads from now on: it orders what expires. */
   onLead(): void {
+    // In the middle of a batch that waits for the disk nothing may be read; ordering `.expire` later finds out as well.
+    if (this.#machine.busy) {
+      this.#noteExpiry(this.#host.clock.wall() + RETRY_MS);
+      return;
+    }
     const call = internal(".next-expiry");
     const run = this.read({ kind: "command", ...call });
     const answer = (reply: Reply): void => {
