@@ -64,9 +64,17 @@ export class ChaosClients {
     await Promise.all(this.#loops);
   }
 
-  /** These one after the other through this node, by a process of its own. False: it does not even let us connect. */
-  async inTurn(door: Door, operations: readonly PlannedOperation[]): Promise<boolean> {
-    const connection = await door.connect().catch(() => null);
+  /**
+   * These one after the other through this node, by a process of its own. False: it did not even let us connect, tried
+   * again for `patience` milliseconds.
+   */
+  async inTurn(door: Door, operations: readonly PlannedOperation[], patience = 0): Promise<boolean> {
+    const deadline = performance.now() + patience;
+    let connection = await door.connect().catch(() => null);
+    while (connection === null && performance.now() < deadline) {
+      await sleep(RETRY_MS);
+      connection = await door.connect().catch(() => null);
+    }
     if (connection === null) return false;
     let process = this.#processes++;
     for (const operation of operations) {

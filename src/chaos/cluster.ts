@@ -22,7 +22,7 @@ export interface ChaosClusterSettings {
 }
 
 const POLL_MS = 50;
-const ASK_TIMEOUT_MS = 1000;
+const ASK_TIMEOUT_MS = 2000;
 const STOP_PATIENCE_MS = 20_000;
 
 export class ChaosCluster {

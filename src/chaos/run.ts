@@ -59,6 +59,8 @@ const HEAL_LIMIT_MS = 60_000;
 /** Longer than any request of a node takes, and than a node is paused: late answers are seen, too. */
 const REPLY_TIMEOUT_MS = 12_000;
 const HELLO_TIMEOUT_MS = 1000;
+/** A node that is ready lets a client connect within this time. */
+const CONNECT_LIMIT_MS = 5000;
 
 /** Rejects when the cluster cannot be started or `signal` ends the run. Leaves no process and no namespace behind. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
@@ -139,7 +141,8 @@ async function observe(
     if (workload.settle !== undefined) await sleep(workload.settle, undefined, signal ? { signal } : {});
     recoveredAt = now();
     for (const door of doors) {
-      const reached = await clients.inTurn(door, workload.keys.map(workload.lastRead));
+      const lastReads = workload.keys.map(workload.lastRead);
+      const reached = await clients.inTurn(door, lastReads, CONNECT_LIMIT_MS);
       if (!reached) onProblem(`${door.name} is ready and lets no client connect`);
     }
   } else onProblem(`${HEAL_LIMIT_MS / 1000} s after all faults had ended: ${lost}`);
