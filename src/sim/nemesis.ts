@@ -34,6 +34,8 @@ export class Nemesis {
   readonly #network: NetworkFaultsInTime;
   readonly #membership: MembershipFaults;
   readonly #hurt = new Set<SimulatedHost>();
+  /** Machines whose disks hold something wrong, perhaps: they are replaced if they notice. */
+  readonly #damaged = new Set<SimulatedHost>();
   #lastDiskLoss = Number.NEGATIVE_INFINITY;
   #running = false;
 
@@ -140,17 +142,19 @@ export class Nemesis {
         return;
       case "bit-flip":
         if (!mayHurt || !this.#mayLoseDisk()) return;
+        this.#damaged.add(host);
         host.crash("power");
         note(`${host.name}, ${host.flipBit(amount, random) ?? "but its disk is empty"}`);
-        this.#hurtFor(host, lasts, () => this.#restart(host, { replaceIfDamaged: true }));
+        this.#hurtFor(host, lasts, () => this.#restart(host));
         return;
       case "misdirect":
         if (!mayHurt || !this.#mayLoseDisk()) return;
+        this.#damaged.add(host);
         host.disk.misdirectNextWrite();
         note(host.name);
         this.#hurtFor(host, amount, () => {
           host.crash("power");
-          this.#hurtFor(host, lasts, () => this.#restart(host, { replaceIfDamaged: true }));
+          this.#hurtFor(host, lasts, () => this.#restart(host));
         });
         return;
       case "disk-full":
@@ -236,12 +240,12 @@ export class Nemesis {
   }
 
   /** Starts a machine, again if it fails; one that finds its disk damaged is replaced, as its owner would. */
-  #restart(host: SimulatedHost, options: { readonly replaceIfDamaged?: boolean } = {}): void {
+  #restart(host: SimulatedHost): void {
     if (!this.#cluster.hosts.includes(host)) return;
     host.start();
     this.#cluster.scheduler.after(RESTART_RETRY_MS, () => {
       if (host.isUp || this.#hurt.has(host) || host.refusal === null) return;
-      if (options.replaceIfDamaged === true) {
+      if (this.#damaged.delete(host)) {
         this.done.push({
           number: 0,
           time: this.#cluster.scheduler.now(),
@@ -249,7 +253,7 @@ export class Nemesis {
         });
         host.wipe();
       }
-      this.#restart(host, options);
+      this.#restart(host);
     });
   }
 

@@ -146,7 +146,8 @@ export function simulate(options: SimulationOptions): SimulationResult {
   if (!scheduler.runUntil(() => clients.idle, deadline))
     problems.push("some operations got no answer after everything had healed");
   scheduler.runUntil(() => nemesis.settled, deadline);
-  if (!cluster.untilReady(deadline - scheduler.now())) problems.push(notReady(cluster));
+  const allReady = (): boolean => cluster.hosts.every((host) => host.node?.ready === true);
+  if (!scheduler.runUntil(allReady, deadline)) problems.push(notReady(cluster));
   problems.push(...failedReplicas(cluster), ...cluster.violations());
   if (workload.settle !== undefined) scheduler.run(scheduler.now() + workload.settle);
 

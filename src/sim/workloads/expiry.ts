@@ -1,13 +1,15 @@
 /**
- * Registers whose values expire. Nobody can tell from outside when exactly, as it is decided by the log's time; but a
- * value that was seen to be gone must not come back, on no node, and in the end all are gone.
+ * Registers with values that expire, and others that stay. Nobody can tell from outside when exactly, as it is decided by
+ * the log's time; but a value that was seen to be gone must not come back, on no node, and in the end all are gone but
+ * those that stay.
  */
 import { refused, undecided, ACCEPTED, type Verdict } from "../checkers/verdict.ts";
 import { describeOperation } from "../history/describe.ts";
 import type { Operation } from "../history/event.ts";
-import { readRegister } from "./registers.ts";
+import { readRegister, writeRegister } from "./registers.ts";
 import { commandCall, numberedKeys, pick, type MakeWorkload, type PlannedOperation } from "./workload.ts";
 
+const EXPIRING = "x";
 const LONGEST_MS = 1500;
 /** Wall clocks jump by up to ten seconds, and the log's time waits until the clock has caught up with it. */
 const SETTLE_MS = 25_000;
@@ -32,7 +34,9 @@ export const expiry: MakeWorkload = (prefix) => {
     plan(dice, unique) {
       const key = pick(dice, keys);
       if (dice.next() < 0.6) return readRegister(key);
-      return expiring(key, `v${unique}`, 1 + Math.floor(dice.next() * LONGEST_MS));
+      // What stays takes the place of what expires, and must not inherit its end.
+      if (dice.next() < 0.3) return writeRegister(key, `v${unique}`);
+      return expiring(key, `${EXPIRING}${unique}`, 1 + Math.floor(dice.next() * LONGEST_MS));
     },
     lastRead: readRegister,
     verdicts: (operations) => [everythingExpired(operations, keys)],
@@ -43,7 +47,7 @@ function everythingExpired(operations: readonly Operation[], keys: readonly stri
   const lastReads = keys.map((key) =>
     operations.findLast((operation) => operation.key === key && operation.f === "read"),
   );
-  const left = lastReads.filter((read) => read?.outcome === "ok" && read.output !== null);
+  const left = lastReads.filter((read) => read?.outcome === "ok" && String(read.output).startsWith(EXPIRING));
   if (left.length > 0) {
     return refused(
       `values that live ${LONGEST_MS} ms at most are still there ${SETTLE_MS} ms later`,
