@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { OK, type Reply } from "../core/reply.ts";
-import { WORKLOADS } from "../sim/workloads/workloads.ts";
+import { WORKLOADS, type WorkloadName } from "../sim/workloads/workloads.ts";
 import { ChaosClients, type Door } from "./clients.ts";
 import { exitCodeOf, judgeChaos, longestGap } from "./verdict.ts";
 
@@ -16,6 +16,11 @@ function store(lose: (write: number) => boolean, breakAfter = Infinity) {
     if (name === "SET" || name === "SETNX") {
       if (!lose(++writes)) values.set(key, value!);
       return name === "SET" ? OK : 1;
+    }
+    if (name === "INCR") {
+      const count = Number(new TextDecoder().decode(values.get(key))) + 1;
+      values.set(key, new TextEncoder().encode(String(count)));
+      return count;
     }
     return OK;
   };
@@ -35,7 +40,7 @@ function store(lose: (write: number) => boolean, breakAfter = Infinity) {
         if (command === "MULTI") connection.queue = [];
         if (command === "EXEC") return connection.queue!;
         const reply = answer(command, new TextDecoder().decode(key), value);
-        connection.queue?.push(reply);
+        if (command !== "MULTI") connection.queue?.push(reply);
         return reply;
       },
     };
@@ -44,8 +49,8 @@ function store(lose: (write: number) => boolean, breakAfter = Infinity) {
   return ["n1", "n2", "n3"].map((name): Door => ({ name, connect }));
 }
 
-async function observe(doors: readonly Door[], milliseconds: number) {
-  const workload = WORKLOADS["many-keys"].make("t:");
+async function observe(doors: readonly Door[], milliseconds: number, name: WorkloadName = "many-keys") {
+  const workload = WORKLOADS[name].make("t:");
   const started = performance.now();
   const now = (): number => performance.now() - started;
   const clients = new ChaosClients({ seed: 1, clients: 1, workload, doors, now });
@@ -90,6 +95,17 @@ describe("clients and verdict together", () => {
     for (const { process } of unclear)
       expect(events.findLast((event) => event.process === process)?.type).toBe("info");
     expect(new Set(events.map(({ node }) => node)).size).toBe(3);
+  });
+
+  test("given a workload with versions, then the history has them, and the session guarantees are judged", async () => {
+    const observation = await observe(
+      store(() => false),
+      2000,
+      "sessions",
+    );
+    const acknowledged = observation.events.filter(({ type }) => type === "ok");
+    expect(acknowledged.every(({ version }) => typeof version === "number")).toBe(true);
+    expect(exitCode(observation)).toBe(0);
   });
 
   test("given nodes that cannot be reached, then nothing was checked, and that is not ok", async () => {

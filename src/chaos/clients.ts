@@ -117,9 +117,13 @@ export class ChaosClients {
   /** False: nobody knows what became of it. */
   async #execute(process: number, at: Connected, operation: PlannedOperation): Promise<boolean> {
     const { f, key, value, aftermath } = operation;
-    const note = (type: HistoryEvent["type"], result: HistoryValue, error?: string): void => {
-      const event = { process, type, f, key, value: result, time: this.#options.now(), node: at.door.name };
-      this.events.push(error === undefined ? event : { ...event, error });
+    const note = (
+      type: HistoryEvent["type"],
+      result: HistoryValue,
+      more: Pick<HistoryEvent, "error" | "version"> = {},
+    ): void => {
+      const time = this.#options.now();
+      this.events.push({ process, type, f, key, value: result, time, node: at.door.name, ...more });
     };
     note("invoke", value);
     if (aftermath !== undefined) {
@@ -127,8 +131,10 @@ export class ChaosClients {
       this.events.push({ process: this.#processes++, type: "invoke", ...aftermath, time });
     }
     const carried = await carryOut(at.connection, operation);
-    if (carried.type === "ok") note("ok", operation.output(carried.replies));
-    else note(carried.type, value, carried.error);
+    if (carried.type === "ok") {
+      const version = carried.replies === null ? undefined : operation.version?.(carried.replies);
+      note("ok", operation.output(carried.replies), version === undefined ? {} : { version });
+    } else note(carried.type, value, { error: carried.error });
     return carried.type !== "info";
   }
 }
