@@ -141,7 +141,7 @@ export class ChaosCluster {
     return late.length > 0 ? late.join("; ") : redundancyMissing(statuses as readonly NodeStatus[]);
   }
 
-  /** Null once nothing is missing; else what still was at the end. */
+  /** Null once nothing is missing; else what still was at the end, which a node that does not run brings about at once. */
   async untilWhole(limitMs: number, signal?: AbortSignal): Promise<string | null> {
     const deadline = performance.now() + limitMs;
     for (;;) {
@@ -150,7 +150,8 @@ export class ChaosCluster {
         this.#founded = true;
         return null;
       }
-      if (performance.now() > deadline) return missing;
+      const isHopeless = this.#processes.some((process) => !process.alive);
+      if (isHopeless || performance.now() > deadline) return missing;
       signal?.throwIfAborted();
       await sleep(POLL_MS);
     }

@@ -16,7 +16,7 @@ import { summaryOf } from "../../chaos/summary.ts";
 import { WORKLOADS, WORKLOAD_NAMES, isWorkloadName } from "../../sim/workloads/workloads.ts";
 import type { CliContext } from "../context.ts";
 import { isEmpty } from "../dev/directory.ts";
-import { CliError, usage } from "../failure.ts";
+import { CliError, EXIT, messageOf, usage } from "../failure.ts";
 import { addHelp } from "../help.ts";
 import { numberOf } from "../sim/flags.ts";
 import { table } from "../text/table.ts";
@@ -109,7 +109,13 @@ async function run(flags: ChaosFlags, context: CliContext): Promise<void> {
     };
     result = await runChaos(options);
   } catch (error) {
-    if (!interruption.signal.aborted) throw error;
+    if (!interruption.signal.aborted)
+      throw new CliError(
+        messageOf(error),
+        `The logs of the nodes: ${join(directory, "logs")}`,
+        EXIT.failed,
+        error,
+      );
     const why = String(interruption.signal.reason);
     throw new CliError(`Ended by ${why} before anything could be judged.`, "All nodes were stopped.");
   } finally {
