@@ -1,6 +1,7 @@
 /** Stories of whole nodes, in virtual time. */
 import { describe, expect, test } from "vitest";
 import { SYSTEM_GROUP } from "../core/ids.ts";
+import type { SimulatedHost } from "../sim/simulated-host.ts";
 import { Story } from "../sim/stories.testkit.ts";
 
 describe("founding and joining", () => {
@@ -261,6 +262,28 @@ describe("limits and failures", () => {
     expect(story.do("n1", "get before")).toBe("1");
   });
 
+  test("given a follower that catches up for a long time, then its leader answers the reads that it is asked", () => {
+    const story = new Story({
+      limits: { compactAtBytes: 2000, compactForcedAtBytes: 6000, snapshotChunkBytes: 100 },
+    });
+    const lagging = story.cluster.hosts.find((host) => host !== story.leaderOf("{a}"))!;
+    const leader = story.leaderOf("{a}");
+    lagging.crash();
+    for (let i = 0; i < 60; i++) story.do(leader.name, `set {a}${i} ${"x".repeat(500)}`);
+    story.pass(5000);
+    // A piece of the snapshot takes 60 ms from now on, and it has hundreds.
+    story.cluster.network.setFaults({ ...story.cluster.network.faults, delayMin: 30, delayMax: 30 });
+    lagging.start();
+    story.ready();
+    const lag = () =>
+      lagging.node!.status().replicas.find(({ group }) => group === groupOf(lagging, "{a}"))!.appliedIndex;
+    const before = lag();
+    expect(String(story.do(lagging.name, "get {a}59"))).toHaveLength(500);
+    expect(lag()).toBe(before);
+    story.until("the follower to catch up", () => lag() > before + 50, 120_000);
+    expect(String(story.do(lagging.name, "get {a}59"))).toHaveLength(500);
+  });
+
   test("a corrupted log refuses to start, naming the segment and the offset", () => {
     const story = new Story();
     for (let i = 0; i < 50; i++) story.do("n1", `set k${i} v`);
@@ -283,3 +306,7 @@ test("one seed replays one history", () => {
   };
   expect(run()).toBe(run());
 });
+
+function groupOf(host: SimulatedHost, key: string): number {
+  return host.node!.groupOfKey(new TextEncoder().encode(key))!;
+}

@@ -62,6 +62,9 @@ const SHORTEST_TIMER_MS = 1;
 /** How soon a received piece of a snapshot is stored again when the disk was full. */
 const STORE_RETRY_MS = 500;
 
+/** How long a linearizable read waits for this replica to catch up. */
+const PATIENCE_OF_READS_MS = 500;
+
 interface Proposal {
   readonly requests: readonly Request[];
 }
@@ -69,6 +72,7 @@ interface Proposal {
 interface WaitingReads {
   readonly index: LogIndex;
   readonly validUntil: Millis | null;
+  readonly since: Millis;
   readonly reads: readonly Request[];
 }
 
@@ -201,7 +205,7 @@ export class Replica {
 
   /** A read of whatever this replica has applied, in log order. */
   readLocal(request: Request): void {
-    this.#waiting.push({ index: 0, validUntil: null, reads: [request] });
+    this.#waiting.push({ index: 0, validUntil: null, since: this.#host.clock.now(), reads: [request] });
     this.#host.schedule(this);
   }
 
@@ -334,7 +338,12 @@ export class Replica {
           const reads = this.#reads.get(id);
           if (reads === undefined) continue;
           this.#reads.delete(id);
-          this.#waiting.push({ index: effect.index, validUntil: effect.validUntil ?? null, reads });
+          this.#waiting.push({
+            index: effect.index,
+            validUntil: effect.validUntil ?? null,
+            since: this.#host.clock.now(),
+            reads,
+          });
         }
         break;
       case "reply":
@@ -438,6 +447,21 @@ export class Replica {
       if (requests.every((request) => request.settled)) this.#reads.delete(id);
     }
     this.#waiting = this.#waiting.filter(({ reads }) => reads.some((read) => !read.settled));
+    this.#passOnReads();
+  }
+
+  /** A follower that catches up, by a snapshot for example, may take minutes: its leader can answer now. */
+  #passOnReads(): void {
+    if (this.#machine.role === "leader") return;
+    const before = this.#host.clock.now() - PATIENCE_OF_READS_MS;
+    const isLate = ({ index, since }: WaitingReads): boolean => index > this.#appliedIndex && since < before;
+    const late = this.#waiting.filter(isLate);
+    if (late.length === 0) return;
+    this.#waiting = this.#waiting.filter((waiting) => !isLate(waiting));
+    for (const request of late.flatMap(({ reads }) => reads)) {
+      request.leaderOnly = true;
+      request.fail("not-leader", "", this.leader);
+    }
   }
 
   #stop(error: ErrorCode): void {

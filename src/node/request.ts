@@ -31,6 +31,8 @@ export class Request {
   /** It may have been ordered somewhere: from now on a passed deadline is indefinite. */
   exposed = false;
   settled = false;
+  /** A read that this node's replica lags too far behind to serve: the leader has to. */
+  leaderOnly = false;
   /** Grows with every request of this process. */
   readonly sequence: number = ++lastSequence;
   readonly #retry: RetryPolicy | null;

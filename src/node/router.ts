@@ -101,7 +101,8 @@ export class Router {
   }
 
   #submitRead(request: Request, replica: Replica | undefined): void {
-    if (replica === undefined || replica.failure !== null) this.#sendToLeader(request, replica);
+    const isUnable = replica === undefined || replica.failure !== null;
+    if (isUnable || (request.leaderOnly && !replica.isLeader)) this.#sendToLeader(request, replica);
     else if (request.consistency === "linearizable") {
       // A follower asks its leader for the read index and then serves the read from its own state.
       if (replica.leader === null) this.#park(request);
