@@ -284,6 +284,26 @@ describe("limits and failures", () => {
     expect(String(story.do(lagging.name, "get {a}59"))).toHaveLength(500);
   });
 
+  test("given a node that restarts after it deleted a group, then its log does not grow for that group's sake", () => {
+    const limits = { compactAtBytes: 2000, compactForcedAtBytes: 6000, logRetainBytes: 128 * 1024 };
+    const story = new Story({ limits });
+    const host = story.host("n1");
+    story.admin("n1", { type: "keyspace-create", spec: { name: "brief", replication: "raft", shards: 2 } });
+    const held = () => host.node!.status().replicas.filter(({ keyspace }) => keyspace === "brief").length;
+    story.until("the keyspace", () => held() === 2);
+    story.admin("n1", { type: "keyspace-drop", name: "brief" });
+    story.until("the keyspace to be gone", () => held() === 0);
+    story.pass(100);
+    host.crash("process");
+    host.start();
+    story.ready();
+    for (let i = 0; i < 1000; i++) {
+      story.do("n1", `set k${i % 7} ${"x".repeat(1000)}`);
+      story.pass(20);
+    }
+    expect(host.node!.metrics().gauges["log_bytes"]).toBeLessThan(3 * limits.logRetainBytes);
+  });
+
   test("a corrupted log refuses to start, naming the segment and the offset", () => {
     const story = new Story();
     for (let i = 0; i < 50; i++) story.do("n1", `set k${i} v`);

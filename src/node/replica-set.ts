@@ -30,11 +30,16 @@ const COMMIT_DELAY_MS = 5;
 /** What recovery found of each group in the log. */
 export class RecoveredLog {
   readonly #groups = new Map<GroupId, RaftRecord[]>();
+  readonly #deleted = new Set<GroupId>();
 
   /** A checkpoint starts a group's description anew; an empty one says that the group was deleted here. */
   visit(record: LogRecord): void {
     if (record.checkpoint) this.#groups.delete(record.group);
-    if (record.bytes.length === 0) return;
+    if (record.bytes.length === 0) {
+      this.#deleted.add(record.group);
+      return;
+    }
+    this.#deleted.delete(record.group);
     const records = this.#groups.get(record.group) ?? [];
     // A copy: the bytes are a view of a whole segment, which one kept entry would hold in memory.
     records.push(raftCodec.decodeRecord(record.bytes.slice()));
@@ -49,6 +54,11 @@ export class RecoveredLog {
 
   groups(): GroupId[] {
     return [...this.#groups.keys()];
+  }
+
+  /** Groups of which nothing is left but the word that they were deleted here. */
+  deleted(): Iterable<GroupId> {
+    return this.#deleted;
   }
 }
 
@@ -95,6 +105,8 @@ export class ReplicaSet {
       const founders = group === SYSTEM_GROUP ? (this.#host.founders ?? []) : [];
       this.#open(group, founders, false);
     }
+    // Nobody will ever write a checkpoint of these: the log must not keep its oldest segments for them.
+    for (const group of this.#recovered.deleted()) this.#log.drop(group);
   }
 
   /** Only once the catalog is known to be current. */

@@ -192,6 +192,22 @@ describe.each(WORLDS)("the log on a %s", (_, makeWorld) => {
       await close(world, log);
     });
 
+    test("while one group does not move on, the others are not told to: it would free nothing", async () => {
+      const pressures: (readonly GroupId[])[] = [];
+      const own: OwnOptions = { retainBytes: 2 * 4096, onPressure: (named) => pressures.push(named) };
+      const { log } = await open(world, own);
+      await append(world, log, "1:a", big("2:"));
+      await append(world, log, big("3:"));
+      for (let i = 0; i < 6; i++) await append(world, log, big("3:"));
+      await eventually(world, () => pressures.length === 6);
+      expect(pressures[0]).toEqual(groups(1, 2));
+      await append(world, log, big("2!"));
+      for (let i = 0; i < 3; i++) await append(world, log, big("3:"));
+      await eventually(world, () => pressures.length === 10);
+      expect(pressures.slice(7)).toEqual([groups(1), groups(1), groups(1)]);
+      await close(world, log);
+    });
+
     test("what keeps a segment is known again after opening", async () => {
       const first = await open(world);
       await append(world, first.log, "1:a", "2:a");

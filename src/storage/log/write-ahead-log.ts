@@ -131,6 +131,8 @@ export class WriteAheadLog {
   #removing = false;
   /** A segment was entered by the batch under way. */
   #entered = false;
+  /** The oldest segment when groups were last told to move on. */
+  #reported = 0;
   #failure: DiskError | null = null;
   #closing: Done | null = null;
   #appends = 0;
@@ -409,13 +411,18 @@ export class WriteAheadLog {
   #reportPressure(): void {
     this.#entered = false;
     let over = this.#usedBytes() - this.#retainBytes;
-    if (over <= 0) return;
-    let last = 0;
-    for (const { number, bytes } of this.#closed) {
-      if (over <= 0) break;
-      over -= bytes;
-      last = number;
+    const oldest = this.#closed[0]?.number;
+    if (over <= 0 || oldest === undefined) return;
+    let last = oldest;
+    // While the oldest segment stays, checkpoints of others would free nothing and only make the log longer.
+    if (oldest !== this.#reported) {
+      for (const { number, bytes } of this.#closed) {
+        if (over <= 0) break;
+        over -= bytes;
+        last = number;
+      }
     }
+    this.#reported = oldest;
     const fresh = new Set(this.#fresh);
     const groups = this.#retention.startingUpTo(last).filter((group) => !fresh.has(group));
     if (groups.length === 0) return;

@@ -1,0 +1,17 @@
+/** All planted bugs. */
+import type { PlantedBug } from "./bug.ts";
+import { DATA_BUGS } from "./bugs/data.ts";
+import { DOOR_BUGS } from "./bugs/doors.ts";
+import { ELECTION_BUGS } from "./bugs/elections.ts";
+import { NODE_BUGS } from "./bugs/node.ts";
+import { REPLICATION_BUGS } from "./bugs/replication.ts";
+import { STORAGE_BUGS } from "./bugs/storage.ts";
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...ELECTION_BUGS,
+  ...REPLICATION_BUGS,
+  ...STORAGE_BUGS,
+  ...NODE_BUGS,
+  ...DATA_BUGS,
+  ...DOOR_BUGS,
+];
