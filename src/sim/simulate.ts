@@ -202,7 +202,8 @@ function createKeyspace(cluster: SimulatedCluster, options: SimulationOptions, p
   const askedAt = scheduler.now();
   let result = ask();
   // Where messages are lost, a user asks again: a change that was made after all is found to be there.
-  while (!result.ok && result.code === "timeout" && scheduler.now() - askedAt < START_LIMIT_MS) result = ask();
+  while (!result.ok && result.code === "timeout" && scheduler.now() - askedAt < START_LIMIT_MS)
+    result = ask();
   if (!result.ok && result.code !== "exists")
     problems.push(`the keyspace could not be created: ${result.message}`);
   const shardsAt = (host: SimulatedHost) =>
