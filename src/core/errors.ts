@@ -90,6 +90,27 @@ export const ERRORS = {
     sentence: "The connection to the leader was lost after the request had been sent.",
     hint: "Read the key to learn the outcome, or retry under a session.",
   },
+  "session-expired": {
+    definite: true,
+    sentence:
+      "The shard does not know the session: it was not used for long, made room for others, or never was.",
+    hint: "Open another one. An earlier attempt whose outcome is unknown stays unknown.",
+  },
+  acknowledged: {
+    definite: false,
+    sentence: "The client has told that it no longer waits for this request.",
+    hint: "Do not send a request again once its number is acknowledged.",
+  },
+  "reply-forgotten": {
+    definite: false,
+    sentence: "The request was done before, but its reply was too large to be remembered.",
+    hint: "Read the key to see what it did.",
+  },
+  "idempotency-mismatch": {
+    definite: true,
+    sentence: "The idempotency key was used for another request.",
+    hint: "Use a new key for every request, and the same one only to repeat it.",
+  },
   closing: {
     definite: true,
     sentence: "The node is shutting down.",

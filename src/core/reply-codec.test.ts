@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InvariantError } from "./assert.ts";
 import { ByteReader, ByteWriter, CodecError } from "./bytes.ts";
+import { ERRORS, type ErrorCode } from "./errors.ts";
 import { decodeReply, encodeReply } from "./reply-codec.ts";
 import { Double, Failure, MapReply, NULL_ARRAY, OK, QUEUED, SetReply, Status, type Reply } from "./reply.ts";
 
@@ -19,6 +20,7 @@ function roundTrip(reply: Reply): Reply {
 }
 
 const LONG = 2n ** 63n;
+const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
 
 const { reply: anyReply } = fc.letrec<{ reply: Reply }>((tie) => ({
   reply: fc.oneof(
@@ -29,6 +31,7 @@ const { reply: anyReply } = fc.letrec<{ reply: Reply }>((tie) => ({
     fc.uint8Array(),
     fc.string().map((text) => new Status(text)),
     fc.string({ unit: "binary" }).map((text) => new Failure(text)),
+    fc.constantFrom(...ERROR_CODES).map((code) => new Failure(`ERR ${code}`, code)),
     fc.double().map((value) => new Double(value)),
     fc.array(tie("reply")),
     fc.array(tie("reply")).map((members) => new SetReply(members)),

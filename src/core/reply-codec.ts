@@ -4,6 +4,7 @@
  */
 import { invariant } from "./assert.ts";
 import { CodecError, type ByteReader, type ByteWriter } from "./bytes.ts";
+import { ERRORS, type ErrorCode } from "./errors.ts";
 import {
   Double,
   Failure,
@@ -38,6 +39,8 @@ const TAG = {
   set: 12,
   map: 13,
   nullArray: 14,
+  /** A failure with its code. */
+  coded: 15,
 } as const;
 
 /** Throws `InvariantError` for numbers that are no 64-bit integers, and beyond 16 levels. */
@@ -55,7 +58,7 @@ function encode(writer: ByteWriter, reply: Reply, depth: number): void {
   else if (typeof reply === "bigint") encodeLong(writer, reply);
   else if (typeof reply === "boolean") writer.u8(reply ? TAG.true : TAG.false);
   else if (reply instanceof Status) encodeText(writer, TAG.status, reply.text);
-  else if (reply instanceof Failure) encodeText(writer, TAG.failure, reply.message);
+  else if (reply instanceof Failure) encodeFailure(writer, reply);
   else if (reply instanceof Double) {
     writer.u8(TAG.double);
     writer.f64(reply.value);
@@ -68,6 +71,15 @@ function encode(writer: ByteWriter, reply: Reply, depth: number): void {
     }
   } else if (reply instanceof SetReply) encodeAll(writer, TAG.set, reply.members, depth);
   else encodeAll(writer, TAG.array, reply, depth);
+}
+
+function encodeFailure(writer: ByteWriter, { message, code }: Failure): void {
+  if (code === null) {
+    encodeText(writer, TAG.failure, message);
+    return;
+  }
+  encodeText(writer, TAG.coded, code);
+  encodeText(writer, TAG.failure, message);
 }
 
 function encodeInteger(writer: ByteWriter, value: number): void {
@@ -129,6 +141,8 @@ function decode(reader: ByteReader, depth: number): Reply {
       return new Status(decodeText(reader));
     case TAG.failure:
       return new Failure(decodeText(reader));
+    case TAG.coded:
+      return decodeCoded(reader);
     case TAG.double:
       return new Double(reader.f64());
     case TAG.array:
@@ -142,6 +156,15 @@ function decode(reader: ByteReader, depth: number): Reply {
     default:
       throw new CodecError(`unknown reply tag ${tag} at offset ${reader.offset - 1}`);
   }
+}
+
+/** A code that this version does not know says nothing about the outcome. */
+function decodeCoded(reader: ByteReader): Failure {
+  const code = decodeText(reader);
+  const tag = reader.u8();
+  if (tag !== TAG.failure) throw new CodecError(`a code before reply tag ${tag}`);
+  const message = decodeText(reader);
+  return new Failure(message, Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "internal");
 }
 
 function decodeText(reader: ByteReader): string {

@@ -19,9 +19,11 @@ import type { LoadedRange, RangeRequest, RecordWriter } from "../core/records.ts
 import { NULL_ARRAY, type Reply } from "../core/reply.ts";
 import type { Batch, Operation } from "./batch.ts";
 import type { CommandCall, WatchedKey } from "./contract.ts";
+import { digestOf } from "./digest.ts";
 import { NOTHING_TO_LOAD } from "./elements.ts";
 import { keyVersion } from "./keys.ts";
 import { SeededRandom } from "./random.ts";
+import { recall, remember } from "./remembered.ts";
 import { decodeShardState, encodeShardState, ShardState, type ShardContext } from "./shard-state.ts";
 
 /** The host loads these from the shard's records, as they are now, and goes on with what it found, in that order. */
@@ -168,14 +170,15 @@ export class BatchRun {
 
   /** Does the operation to its end, or up to a command that needs the ranges it returns. */
   #advance(operation: Operation): readonly RangeRequest[] {
+    const atStart = this.#collected.length === 0 && !this.#waiting;
+    if (atStart && this.#answerFromMemory(operation)) return NOTHING_TO_LOAD;
     if (operation.kind === "command") {
       const requests = this.#prepare(operation);
-      if (requests.length === 0) this.#replies.push(this.#execute(operation));
+      if (requests.length === 0) this.#finish(operation, this.#execute(operation));
       return requests;
     }
-    const atStart = this.#collected.length === 0 && !this.#waiting;
     if (atStart && !this.#unchanged(operation.watched)) {
-      this.#replies.push(NULL_ARRAY);
+      this.#finish(operation, NULL_ARRAY);
       return NOTHING_TO_LOAD;
     }
     while (this.#collected.length < operation.calls.length) {
@@ -184,9 +187,27 @@ export class BatchRun {
       if (requests.length > 0) return requests;
       this.#collected.push(this.#execute(call));
     }
-    this.#replies.push(this.#collected);
+    const collected = this.#collected;
     this.#collected = [];
+    this.#finish(operation, collected);
     return NOTHING_TO_LOAD;
+  }
+
+  /** True: it was done before, or may not be done any more, and has its reply. */
+  #answerFromMemory(operation: Operation): boolean {
+    if (operation.envelope === undefined) return false;
+    const reply = recall(this.#records, this.#state, operation.envelope, () => digestOf(operation));
+    if (reply === undefined) return false;
+    this.#replies.push(reply);
+    return true;
+  }
+
+  #finish(operation: Operation, reply: Reply): void {
+    this.#replies.push(reply);
+    if (operation.envelope === undefined) return;
+    // A transaction that was refused by its watched keys has run no command yet.
+    this.#context.begin(this.#batch, this.#position);
+    remember(this.#records, this.#context, operation.envelope, reply, () => digestOf(operation));
   }
 
   /** Opens the command's context, unless it is waiting for ranges already. */

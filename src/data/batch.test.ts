@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import { BatchBuilder, decodeBatch, decodeOperation, encodeOperation, type Operation } from "./batch.ts";
 import { publicCommands } from "./commands.ts";
 import { bytes, call } from "./data.testkit.ts";
+import type { Envelope } from "./delivery.ts";
 
 const HEADER = { time: 1_700_000_000_123, seed: 0xdead_beef, maxValueBytes: 16_777_216 };
 
@@ -15,13 +16,28 @@ const commandCall = fc
     return { spec, args: spec.arity < 0 ? args : args.slice(0, least) };
   });
 
-const operation: fc.Arbitrary<Operation> = fc.oneof(
+const bare: fc.Arbitrary<Operation> = fc.oneof(
   commandCall.map((each) => ({ kind: "command" as const, ...each })),
   fc.record({
     kind: fc.constant("transaction" as const),
     watched: fc.array(fc.record({ key: fc.uint8Array(), version: fc.maxSafeNat() }), { maxLength: 3 }),
     calls: fc.array(commandCall, { maxLength: 4 }),
   }),
+);
+
+const envelope: fc.Arbitrary<Envelope> = fc.oneof(
+  fc.record({
+    kind: fc.constant("session" as const),
+    token: fc.maxSafeNat(),
+    sequence: fc.maxSafeNat(),
+    acknowledged: fc.maxSafeNat(),
+  }),
+  fc.record({ kind: fc.constant("idempotency" as const), key: fc.uint8Array(), lifetime: fc.maxSafeNat() }),
+);
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  bare,
+  fc.tuple(bare, envelope).map(([inner, around]) => ({ ...inner, envelope: around })),
 );
 
 describe("a batch", () => {
@@ -111,7 +127,7 @@ describe("a malformed batch is refused", () => {
     };
     expect(() => decodeBatch(changed(0, 2))).toThrow("batch has format 2");
     expect(() => decodeBatch(changed(25, 127))).toThrow("command 127 is not known here");
-    expect(() => decodeBatch(changed(25, 1))).toThrow("command 1 is not known here");
+    expect(() => decodeBatch(changed(25, 2))).toThrow("command 2 is not known here");
     expect(() => decodeBatch(changed(25, 32))).toThrow("get with 2 arguments");
     expect(() => decodeBatch(changed(1, 0xff))).toThrow("is not a whole number");
   });

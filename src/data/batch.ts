@@ -5,8 +5,7 @@
  * format u8 = 1 | time f64 (ms) | seed u32 | maxValueBytes f64 | count u32 | operation × count
  * operation    = id varint (16 and above) | arguments                            a command
  *              | 0 | watched | calls                                             a transaction
- *              | 1 …                                                             kept free: a session envelope
- *                                                          (session id, sequence, then the operation it protects)
+ *              | 1 | envelope | operation           not more than once (delivery.ts); the operation has no envelope of its own
  * arguments    = count varint | (length varint | bytes) × count
  * watched      = count varint | (key length varint | key | version varint) × count
  * calls        = count varint | (id varint | arguments) × count
@@ -15,9 +14,11 @@
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import { commandById } from "./commands.ts";
 import type { CommandCall, WatchedKey } from "./contract.ts";
+import { decodeEnvelope, encodeEnvelope, type Envelope } from "./delivery.ts";
 
 const FORMAT = 1;
 const TRANSACTION = 0;
+const ENVELOPE = 1;
 
 const TIME_OFFSET = 1;
 const SEED_OFFSET = 9;
@@ -35,13 +36,17 @@ export interface BatchHeader {
   readonly maxValueBytes: number;
 }
 
-export type Operation =
+export type Operation = (
   | ({ readonly kind: "command" } & CommandCall)
   | {
       readonly kind: "transaction";
       readonly watched: readonly WatchedKey[];
       readonly calls: readonly CommandCall[];
-    };
+    }
+) & {
+  /** Not to be done more than once. Absent: as often as it is ordered. */
+  readonly envelope?: Envelope;
+};
 
 export interface Batch extends BatchHeader {
   readonly operations: readonly Operation[];
@@ -86,6 +91,10 @@ export class BatchBuilder {
 
 /** One operation in its encoded form; arguments are copied. Also how nodes forward operations to each other. */
 export function encodeOperation(writer: ByteWriter, operation: Operation): void {
+  if (operation.envelope !== undefined) {
+    writer.varint(ENVELOPE);
+    encodeEnvelope(writer, operation.envelope);
+  }
   if (operation.kind === "command") {
     writeCall(writer, operation);
     return;
@@ -131,6 +140,12 @@ function wholeNumber(reader: ByteReader): number {
 /** The inverse of `encodeOperation`, with views; throws `CodecError`. */
 export function decodeOperation(reader: ByteReader): Operation {
   const id = reader.varint();
+  if (id !== ENVELOPE) return decodeBare(reader, id);
+  const envelope = decodeEnvelope(reader);
+  return { ...decodeBare(reader, reader.varint()), envelope };
+}
+
+function decodeBare(reader: ByteReader, id: number): Operation {
   return id === TRANSACTION ? readTransaction(reader) : { kind: "command", ...readCall(reader, id) };
 }
 

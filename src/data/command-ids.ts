@@ -16,6 +16,8 @@ export const COMMAND_IDS = {
   ".flush": 22,
   ".hscan": 23,
   ".sscan": 24,
+  ".session-open": 25,
+  ".session-close": 26,
   // strings: 32–71
   get: 32,
   set: 33,

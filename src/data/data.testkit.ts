@@ -6,6 +6,7 @@ import { ShardMachine, type ReadStep, type RunStep } from "./apply.ts";
 import { BatchBuilder, decodeBatch } from "./batch.ts";
 import { findCommand } from "./commands.ts";
 import type { CommandCall, WatchedKey } from "./contract.ts";
+import type { Envelope } from "./delivery.ts";
 
 /** Throws on whatever the contract of `RecordWriter` forbids. */
 export class MapRecords implements RecordWriter {
@@ -134,6 +135,21 @@ export class Shard {
 
   transaction(calls: readonly CommandCall[], watched: readonly WatchedKey[] = []): Plain {
     this.#builder.add({ kind: "transaction", calls, watched });
+    return plain(this.#commit()[0]!);
+  }
+
+  /** Each in the envelope, as one batch. */
+  deliver(envelope: Envelope, ...calls: readonly CommandCall[]): readonly Reply[] {
+    for (const each of calls) this.#builder.add({ kind: "command", ...each, envelope });
+    return this.#commit();
+  }
+
+  deliverTransaction(
+    envelope: Envelope,
+    calls: readonly CommandCall[],
+    watched: readonly WatchedKey[] = [],
+  ): Plain {
+    this.#builder.add({ kind: "transaction", calls, watched, envelope });
     return plain(this.#commit()[0]!);
   }
 

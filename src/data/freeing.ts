@@ -2,13 +2,14 @@
  * How the records of due and flushed keys are freed (RECORDS.md, "How things are freed"), and the commands that only nodes
  * themselves send about that.
  */
-import type { RangeRequest, RecordReader, RecordWriter } from "../core/records.ts";
+import type { LoadedRange, RangeRequest, RecordReader, RecordWriter } from "../core/records.ts";
 import { OK, type Reply } from "../core/reply.ts";
 import type { Args, CommandSpec } from "./contract.ts";
 import { noKeys, readCommand, writeCommand } from "./define.ts";
 import { NOTHING_TO_LOAD } from "./elements.ts";
 import { elementSpace, expireAt, isCollection, keySpaceOf, splitExpiryId } from "./header.ts";
 import { removeKey } from "./keys.ts";
+import { expireRemembered, rangesOfRemembered } from "./remembered.ts";
 import type { Garbage, ShardContext, ShardState } from "./shard-state.ts";
 
 /** Due keys that one `.expire` removes. */
@@ -26,25 +27,29 @@ function rangesOfExpire(
 ): readonly RangeRequest[] {
   const due = { space: shard.expirySpace, from: "", limit: MOST_DUE + 1 };
   const garbage = shard.garbage[0];
+  const always = [due, ...rangesOfRemembered()];
   return garbage === undefined
-    ? [due]
-    : [due, { space: keySpaceOf(garbage.epoch), from: garbage.from, limit: MOST_SWEPT }];
+    ? always
+    : [...always, { space: keySpaceOf(garbage.epoch), from: garbage.from, limit: MOST_SWEPT }];
 }
 
 /** Answers when to order the next one, in milliseconds (at or before the log time: at once), or -1. */
 function expire(records: RecordWriter, _args: Args, context: ShardContext): Reply {
-  sweepFirstGarbage(records, context);
-  const entries = context.loaded[0]?.entries ?? [];
-  for (const [i, { id }] of entries.entries()) {
+  const [due, sessions, keys, garbage] = context.loaded;
+  sweepFirstGarbage(records, context, garbage);
+  const next = expireRemembered(records, context, sessions, keys);
+  for (const [i, { id }] of (due?.entries ?? []).entries()) {
     const { expiry, key } = splitExpiryId(id);
-    if (expiry > context.time || i === MOST_DUE) return nextExpiry(context, expiry);
+    if (expiry > context.time || i === MOST_DUE) return nextExpiry(context, Math.min(next, expiry));
     removeDueKey(records, context, id, key, expiry);
   }
-  return nextExpiry(context, NOTHING_DUE);
+  return nextExpiry(context, next);
 }
 
+/** `expiry`: infinity when nothing is due ever. */
 function nextExpiry({ shard, time }: ShardContext, expiry: number): number {
-  return shard.garbage.length > 0 ? time : expiry;
+  if (shard.garbage.length > 0) return time;
+  return expiry === Number.POSITIVE_INFINITY ? NOTHING_DUE : expiry;
 }
 
 function removeDueKey(
@@ -60,9 +65,12 @@ function removeDueKey(
 }
 
 /** Drops the collections among the next headers of the oldest flushed epoch, and at its end the epoch. */
-function sweepFirstGarbage(records: RecordWriter, { shard, loaded }: ShardContext): void {
+function sweepFirstGarbage(
+  records: RecordWriter,
+  { shard }: ShardContext,
+  range: LoadedRange | undefined,
+): void {
   const garbage = shard.garbage[0];
-  const range = loaded[1];
   if (garbage === undefined || range === undefined) return;
   for (const { id, value } of range.entries) {
     garbage.from = `${id}\0`;
@@ -113,13 +121,13 @@ function rangesOfNextExpiry(
   _args: Args,
   { shard }: ShardContext,
 ): readonly RangeRequest[] {
-  return [{ space: shard.expirySpace, from: "", limit: 1 }];
+  return [{ space: shard.expirySpace, from: "", limit: 1 }, ...rangesOfRemembered(1)];
 }
 
 /** When the next `.expire` has something to do, in milliseconds, or -1. For a host that has just started. */
 function readNextExpiry(_records: RecordReader, _args: Args, context: ShardContext): Reply {
-  const first = context.loaded[0]?.entries[0];
-  return nextExpiry(context, first === undefined ? NOTHING_DUE : splitExpiryId(first.id).expiry);
+  const firsts = context.loaded.flatMap(({ entries }) => entries.slice(0, 1));
+  return nextExpiry(context, Math.min(...firsts.map(({ id }) => splitExpiryId(id).expiry)));
 }
 
 export const freeingCommands: readonly CommandSpec[] = [

@@ -159,7 +159,8 @@ function u32(value: number): string {
   return String.fromCharCode(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 }
 
-function u64(value: number): string {
+/** Eight bytes as a binary string: sorts as the number does. */
+export function u64(value: number): string {
   return u32(Math.floor(value / TWO_32)) + u32(value % TWO_32);
 }
 

@@ -6,8 +6,8 @@ import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import type { CommandContext } from "./contract.ts";
 import { keySpaceOf, expirySpaceOf } from "./header.ts";
 
-/** Format 1 had no removals. */
-const META_FORMAT = 2;
+/** Format 1 had no removals, format 2 no sessions and idempotency keys. */
+const META_FORMAT = 3;
 
 const REMOVAL_CLASSES = 64;
 
@@ -28,6 +28,10 @@ export class ShardState {
   keys = 0;
   /** How many of the headers belong to collections. */
   collections = 0;
+  /** Open sessions. */
+  sessions = 0;
+  /** Remembered ones. */
+  idempotencyKeys = 0;
   garbage: Garbage[] = [];
   /** For each class of keys: the number of the command that last removed one of them. */
   readonly #removals = new Float64Array(REMOVAL_CLASSES);
@@ -112,6 +116,8 @@ export function encodeShardState(state: ShardState): Uint8Array {
     writer.u8(index);
     writer.varint(state.removals[index]!);
   }
+  writer.varint(state.sessions);
+  writer.varint(state.idempotencyKeys);
   return writer.finish();
 }
 
@@ -134,6 +140,10 @@ export function decodeShardState(bytes: Uint8Array): ShardState {
     const index = reader.u8();
     if (index >= REMOVAL_CLASSES) throw new CodecError(`shard meta has a class of keys numbered ${index}`);
     state.removals[index] = reader.varint();
+  }
+  if (format >= 3) {
+    state.sessions = reader.varint();
+    state.idempotencyKeys = reader.varint();
   }
   reader.end();
   return state;

@@ -28,6 +28,10 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   "config-change-pending": 409,
   timeout: 504,
   unknown: 504,
+  "session-expired": 409,
+  acknowledged: 409,
+  "reply-forgotten": 409,
+  "idempotency-mismatch": 422,
   closing: 503,
   internal: 500,
 };
