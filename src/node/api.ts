@@ -3,6 +3,7 @@ import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
+import type { Envelope } from "../data/delivery.ts";
 
 export type Consistency = "linearizable" | "sequential" | "stale";
 
@@ -11,6 +12,11 @@ export interface CallOptions {
   readonly timeout?: Millis;
   /** For reads. Default linearizable. */
   readonly consistency?: Consistency;
+  /**
+   * For writes: not to be done more than once, however often it is sent, and so tried again here until the deadline also
+   * where an attempt may have been done. A session's operations lie in one shard: that of its token.
+   */
+  readonly envelope?: Envelope;
 }
 
 export type ReplyCallback = (reply: Reply) => void;
@@ -134,6 +140,8 @@ export interface KvorumNode {
     options: CallOptions,
     done: ReplyCallback,
   ): void;
+  /** The group of a key's shard; null while there are no keyspaces. */
+  groupOfKey(key: Uint8Array): GroupId | null;
   /** Every shard of every keyspace, in a stable order; the catalog's present state. */
   shards(): readonly ShardInfo[];
   keyspaces(): readonly KeyspaceInfo[];

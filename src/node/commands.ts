@@ -7,6 +7,8 @@ import { KvorumError } from "../core/errors.ts";
 import type { GroupId } from "../core/ids.ts";
 import { Failure, type Reply } from "../core/reply.ts";
 import type { Args, CommandCall, WatchedKey } from "../data/contract.ts";
+import { envelopeProblem } from "../data/delivery.ts";
+import type { CallOptions } from "./api.ts";
 import type { CatalogKeyspace } from "./catalog/state.ts";
 import { failureReply } from "./failures.ts";
 import type { RoutingTable } from "./routing-table.ts";
@@ -27,6 +29,20 @@ export function refuseMalformed({ spec, args }: CommandCall): Failure | null {
   }
   return spec.validate?.(args) ?? null;
 }
+
+/** An envelope is for writes, and well formed. */
+export function refuseEnvelope(access: "read" | "write", { envelope }: CallOptions): Failure | null {
+  if (envelope === undefined) return null;
+  if (access === "read")
+    return failureReply("bad-request", "A read needs no session and no idempotency key.");
+  const problem = envelopeProblem(envelope);
+  return problem === null ? null : failureReply("bad-request", problem);
+}
+
+export const SESSION_ACROSS_SHARDS = failureReply(
+  "cross-shard",
+  "A session belongs to one shard, and the keys of this command lie in several: send a command for each.",
+);
 
 /** The parts of a command, one per shard; or the refusal. */
 export function splitByShard(table: RoutingTable, call: CommandCall): readonly Part[] | Failure {

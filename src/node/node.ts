@@ -29,7 +29,14 @@ import type {
 import { Administration } from "./administration.ts";
 import { CatalogApplier } from "./catalog/applier.ts";
 import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
-import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from "./commands.ts";
+import {
+  groupOfTransaction,
+  mergeReplies,
+  refuseEnvelope,
+  refuseMalformed,
+  SESSION_ACROSS_SHARDS,
+  splitByShard,
+} from "./commands.ts";
 import { Controller } from "./controller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
@@ -575,7 +582,7 @@ export class Node implements KvorumNode {
 
   execute(call: CommandCall, options: CallOptions, done: ReplyCallback): void {
     this.#counters.commands++;
-    const refusal = this.#refuse() ?? refuseMalformed(call);
+    const refusal = this.#refuse() ?? refuseMalformed(call) ?? refuseEnvelope(call.spec.access, options);
     if (refusal !== null) {
       this.#answer(refusal, done);
       return;
@@ -583,6 +590,10 @@ export class Node implements KvorumNode {
     const parts = splitByShard(this.#table, call);
     if (parts instanceof Failure) {
       this.#answer(parts, done);
+      return;
+    }
+    if (parts.length > 1 && options.envelope?.kind === "session") {
+      this.#answer(SESSION_ACROSS_SHARDS, done);
       return;
     }
     const write = call.spec.access === "write";
@@ -602,7 +613,7 @@ export class Node implements KvorumNode {
 
   executeOn(group: GroupId, call: CommandCall, options: CallOptions, done: ReplyCallback): void {
     this.#counters.commands++;
-    const refusal = this.#refuse() ?? refuseMalformed(call);
+    const refusal = this.#refuse() ?? refuseMalformed(call) ?? refuseEnvelope(call.spec.access, options);
     if (refusal === null)
       this.#submit(group, { kind: "command", ...call }, call.spec.access === "write", options, done);
     else this.#answer(refusal, done);
@@ -615,7 +626,7 @@ export class Node implements KvorumNode {
     done: ReplyCallback,
   ): void {
     this.#counters.commands += calls.length;
-    const refusal = this.#refuse();
+    const refusal = this.#refuse() ?? refuseEnvelope("write", options);
     if (refusal !== null) {
       this.#answer(refusal, done);
       return;
@@ -653,9 +664,10 @@ export class Node implements KvorumNode {
     const deadline = this.#world.clock.now() + timeout;
     const consistency = options.consistency ?? "linearizable";
     this.#inFlight++;
+    const { envelope } = options;
     const request = new Request(
       group,
-      operation,
+      envelope === undefined ? operation : { ...operation, envelope },
       write,
       consistency,
       deadline,

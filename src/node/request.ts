@@ -1,8 +1,8 @@
 /** A request under way: from a door or from another node, until its one answer. */
-import type { ErrorCode } from "../core/errors.ts";
+import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
-import type { Reply } from "../core/reply.ts";
+import { Failure, type Reply } from "../core/reply.ts";
 import type { Operation } from "../data/batch.ts";
 import type { Consistency } from "./api.ts";
 
@@ -33,6 +33,8 @@ export class Request {
   settled = false;
   /** A read that this node's replica lags too far behind to serve: the leader has to. */
   leaderOnly = false;
+  /** An earlier attempt may have been done. Only an operation in an envelope is sent again after that. */
+  doubtful = false;
   /** Grows with every request of this process. */
   readonly sequence: number = ++lastSequence;
   readonly #retry: RetryPolicy | null;
@@ -63,6 +65,10 @@ export class Request {
 
   succeed(reply: Reply): void {
     if (this.settled) return;
+    if (this.doubtful && reply instanceof Failure && reply.code === "session-expired") {
+      this.giveUp("unknown");
+      return;
+    }
     this.settled = true;
     this.#done(reply, null);
   }
@@ -77,6 +83,8 @@ export class Request {
   giveUp(error: ErrorCode, detail = "", leader: NodeId | null = null): void {
     if (this.settled) return;
     this.settled = true;
-    this.#done(null, { error, detail, leader });
+    // That the last attempt surely was not done says nothing about those before it.
+    if (this.doubtful && ERRORS[error].definite) this.#done(null, { error: "unknown", detail: "", leader });
+    else this.#done(null, { error, detail, leader });
   }
 }

@@ -2,7 +2,7 @@
  * Brings every request to the replica that decides it, here or on another node, and tries again where that is safe: after
  * every **definite** failure that another leader may not share, until the deadline.
  */
-import type { ErrorCode } from "../core/errors.ts";
+import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
 import { MapReply, type Reply, SetReply } from "../core/reply.ts";
 import type { Clock } from "../core/world.ts";
@@ -49,7 +49,7 @@ interface Forward {
 /** Errors after which another attempt may find a leader that can do it. All of them are definite. */
 const RETRIED: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "overwritten", "closing"]);
 
-const RETRIED_READS: ReadonlySet<ErrorCode> = new Set(["unknown", "storage-failed"]);
+const RETRIED_IF_REPEATABLE: ReadonlySet<ErrorCode> = new Set(["unknown", "storage-failed"]);
 
 const RETRY_INTERVAL_MS = 20;
 
@@ -199,12 +199,14 @@ export class Router {
     for (const request of parked) this.submit(request);
   }
 
-  /** The retry policy of this node's own requests. Reads are safe to repeat after any failure. */
+  /** The retry policy of this node's own requests. Reads, and operations in envelopes, are safe to repeat after any failure. */
   readonly retry: RetryPolicy = (request, error, leader) => {
-    if (!RETRIED.has(error) && (request.write || !RETRIED_READS.has(error))) return false;
+    const isRepeatable = !request.write || request.operation.envelope !== undefined;
+    if (!RETRIED.has(error) && !(isRepeatable && RETRIED_IF_REPEATABLE.has(error))) return false;
     if (leader !== null) this.#hints.set(request.group, leader);
     else this.#hints.delete(request.group);
-    request.exposed = false;
+    if (request.write && !ERRORS[error].definite) request.doubtful = true;
+    request.exposed = request.doubtful;
     this.#park(request);
     return true;
   };

@@ -3,12 +3,14 @@
  * for and what it was told. An indefinite outcome is `info`, and the client goes on as a new process, as after a crash.
  */
 import { ERRORS } from "../core/errors.ts";
-import { Failure, NULL_ARRAY, type Reply } from "../core/reply.ts";
-import type { CallOptions, KvorumNode } from "../node/api.ts";
+import { Failure } from "../core/reply.ts";
+import type { CallOptions } from "../node/api.ts";
+import { carryOut, type Outcome } from "./carry-out.ts";
 import type { HistoryEvent, HistoryValue } from "./history/event.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
+import { SessionClient } from "./session-client.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
-import { commandCall, textOf, type PlannedOperation, type Workload } from "./workloads/workload.ts";
+import type { PlannedOperation, Workload } from "./workloads/workload.ts";
 
 export interface ClientOptions {
   readonly clients: number;
@@ -25,6 +27,7 @@ export class Clients {
   readonly #workload: Workload;
   readonly #options: ClientOptions;
   readonly #random: SimulatedRandom;
+  readonly #sessions = new Map<number, SessionClient>();
   #unique = 0;
   #processes = 0;
   #running = false;
@@ -75,6 +78,15 @@ export class Clients {
       );
   }
 
+  #sessionOf(process: number): SessionClient {
+    let session = this.#sessions.get(process);
+    if (session === undefined) {
+      session = new SessionClient(this.#cluster, this.#random.fork(process));
+      this.#sessions.set(process, session);
+    }
+    return session;
+  }
+
   /** A node that dies with the request answers nobody: then the outcome stays open, and the process ends. */
   #execute(
     process: number,
@@ -107,70 +119,32 @@ export class Clients {
       this.#open--;
       done(alive);
     };
-    // The request reaches the node's process, and the answer its client, like everything: not while it is stopped.
-    clock.deliver(() => {
-      carryOut(node, operation, options, (replies) => {
-        if (over || clock.killed) return;
-        const failure = replies?.find((reply) => reply instanceof Failure);
-        if (failure === undefined) {
-          const version = replies === null ? undefined : operation.version?.(replies);
-          note("ok", operation.output(replies), version === undefined ? {} : { version });
-          finish(true);
-          return;
-        }
-        const definite = failure.code === null || ERRORS[failure.code].definite;
-        note(definite ? "fail" : "info", value, { error: failure.code ?? failure.message });
-        finish(definite);
+    const answered = (replies: Outcome): void => {
+      if (over) return;
+      const failure = replies?.find((reply) => reply instanceof Failure);
+      if (failure === undefined) {
+        const version = replies === null ? undefined : operation.version?.(replies);
+        note("ok", operation.output(replies), version === undefined ? {} : { version });
+        finish(true);
+        return;
+      }
+      const definite = failure.code === null || ERRORS[failure.code].definite;
+      note(definite ? "fail" : "info", value, { error: failure.code ?? failure.message });
+      finish(definite);
+    };
+    if (operation.delivery === "exactly-once") this.#sessionOf(process).execute(operation, answered);
+    else {
+      // The request reaches the node's process, and the answer its client, like everything: not while it is stopped.
+      clock.deliver(() => {
+        carryOut(node, operation, options, (replies) => {
+          if (!clock.killed) answered(replies);
+        });
       });
-    });
+    }
     this.#cluster.scheduler.after(ABANDON_AFTER_MS, () => {
       if (over) return;
       note("info", value, { error: "no-answer" });
       finish(false);
     });
   }
-}
-
-/** One reply for each call, or the one failure; null when the guard did not hold. */
-type Outcome = readonly Reply[] | null;
-
-/** As a door of the node does it for GET, for MULTI … EXEC, and for WATCH, GET, MULTI … EXEC. */
-function carryOut(
-  node: KvorumNode,
-  operation: PlannedOperation,
-  options: CallOptions,
-  done: (outcome: Outcome) => void,
-): void {
-  const { calls, guard } = operation;
-  if (guard === undefined && calls.length === 1) {
-    node.execute(calls[0]!, options, (reply) => done([reply]));
-    return;
-  }
-  const commit = (watched: Parameters<KvorumNode["transaction"]>[1]): void =>
-    node.transaction(calls, watched, options, (reply) => {
-      if (reply === NULL_ARRAY) done(null);
-      else done(Array.isArray(reply) ? (reply as readonly Reply[]) : [reply]);
-    });
-  if (guard === undefined) {
-    commit([]);
-    return;
-  }
-  node.execute(commandCall(".version", guard.key), options, (version) => {
-    if (version instanceof Failure) {
-      done([definitely(version)]);
-      return;
-    }
-    node.execute(commandCall("get", guard.key), options, (value) => {
-      if (value instanceof Failure) done([definitely(value)]);
-      else if (textOf(value) !== guard.expected) done(null);
-      else commit([{ key: commandCall("get", guard.key).args[0]!, version: version as number }]);
-    });
-  });
-}
-
-/** A guard that could not be read: nothing was written, whatever became of the reading. */
-function definitely(failure: Failure): Failure {
-  return failure.code === null || ERRORS[failure.code].definite
-    ? failure
-    : new Failure(failure.message, "no-leader");
 }

@@ -84,6 +84,7 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
     execute: (_call, _options, done) => answer(done),
     executeOn: (_group, _call, _options, done) => answer(done),
     transaction: (_calls, _watched, _options, done) => answer(done),
+    groupOfKey: () => groupId(1),
     shards: () => node.state.keyspaces.flatMap((keyspace) => keyspace.shardList),
     keyspaces: () => node.state.keyspaces,
     status: () => node.state,

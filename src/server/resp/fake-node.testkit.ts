@@ -85,8 +85,11 @@ export class FakeNode implements KvorumNode {
   }
 
   groupOf(key: string): GroupId {
-    const bytes = Buffer.from(key);
-    return this.#table.groupOfKey(this.#table.keyspaceOfKey(bytes)!, bytes);
+    return this.groupOfKey(Buffer.from(key));
+  }
+
+  groupOfKey(key: Uint8Array): GroupId {
+    return this.#table.groupOfKey(this.#table.keyspaceOfKey(key)!, key);
   }
 
   /** Two keys of different shards of the default keyspace. */

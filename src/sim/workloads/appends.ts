@@ -12,6 +12,7 @@ import {
   textOf,
   type MakeWorkload,
   type PlannedOperation,
+  type Workload,
 } from "./workload.ts";
 
 /** All entries have one length, so that the string's length tells the list's. */
@@ -30,7 +31,8 @@ const read = (key: HistoryKey): PlannedOperation => ({
       .map((entry) => Number(entry)),
 });
 
-const append = (key: string, entry: number): PlannedOperation => ({
+const append = (key: string, entry: number, delivery?: "exactly-once"): PlannedOperation => ({
+  ...(delivery === undefined ? {} : { delivery }),
   f: "append",
   key,
   value: entry,
@@ -38,23 +40,28 @@ const append = (key: string, entry: number): PlannedOperation => ({
   output: (replies) => (replies?.[0] as number) / ENTRY_LENGTH,
 });
 
-export const appends: MakeWorkload = (prefix) => {
+export const appends: MakeWorkload = (prefix) => makeAppends("appends", prefix);
+
+/** The same in sessions: what got no answer is sent again, and again, through any node. */
+export const retries: MakeWorkload = (prefix) => makeAppends("retries", prefix, "exactly-once");
+
+function makeAppends(name: string, prefix: string, delivery?: "exactly-once"): Workload {
   const keys = numberedKeys(prefix, 3);
   return {
-    name: "appends",
+    name,
     model: "list",
     keys,
     pause: 25,
     plan(dice, unique) {
       const key = pick(dice, keys);
-      return dice.next() < 0.2 ? read(key) : append(key, unique);
+      return dice.next() < 0.2 ? read(key) : append(key, unique, delivery);
     },
     lastRead: read,
     verdicts: (operations) => [
       worst(keys.map((key) => checkExactlyOnce(onceEventsOfList(ofKey(operations, key))))),
     ],
   };
-};
+}
 
 function ofKey(operations: readonly Operation[], key: HistoryKey): readonly Operation[] {
   return operations.filter((operation) => operation.key === key);

@@ -18,6 +18,8 @@ export interface PlannedOperation {
   readonly guard?: { readonly key: string; readonly expected: string | null };
   /** What the replies, one for each call, mean in the words of the history. Null: the guard did not hold. */
   output(replies: readonly Reply[] | null): HistoryValue;
+  /** Default: at most once. Exactly once: in a session, sent again until its outcome is known. */
+  readonly delivery?: "exactly-once";
   /** The version of the key that was read, or that was made. */
   version?(replies: readonly Reply[]): number;
   /**

@@ -1,5 +1,5 @@
 /** Every workload, by name. */
-import { appends } from "./appends.ts";
+import { appends, retries } from "./appends.ts";
 import { counters } from "./counters.ts";
 import { expiry } from "./expiry.ts";
 import { largeValues } from "./large-values.ts";
@@ -20,6 +20,7 @@ export const WORKLOADS = {
   counters: { meaning: "increments that answer what they made, and reads", make: counters },
   sets: { meaning: "elements added, removed, looked for, and whole sets read", make: sets },
   appends: { meaning: "entries appended to lists, each exactly once", make: appends },
+  retries: { meaning: "the same in sessions, sent again until the outcome is known", make: retries },
   transactions: { meaning: "several reads and writes of one shard as one", make: transactions },
   expiry: { meaning: "values that expire, and never come back", make: expiry },
   "large-values": { meaning: "values of up to 200 kB", make: largeValues },
