@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const catches = JSON.parse(readFileSync(new URL("./catches.json", import.meta.url), "utf8")) as Catches;
 
 /** A change elsewhere moves every history: a bug may then need other seeds than it did when it was recorded. */
-const MORE_SEEDS = 40;
+const MORE_SEEDS = 100;
 /** So many histories take their time on a busy machine. */
 const LIMIT_MS = 400_000;
 

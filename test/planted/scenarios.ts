@@ -136,6 +136,14 @@ const SCENARIOS = {
     faults: [...CRASHES, "isolate"],
     lasts: 0.2,
   },
+  retries: {
+    ...USUAL,
+    meaning: "clients with sessions that send again through any node; crashes, partitions, short logs",
+    workload: "retries",
+    faults: [...CRASHES, "isolate", "halves", "slow"],
+    lasts: 0.3,
+    cluster: { limits: SHORT_LOGS, network: { delayMin: 1, delayMax: 30 } },
+  },
   expiry: {
     ...USUAL,
     meaning: "values that expire, clocks that jump, restarts",

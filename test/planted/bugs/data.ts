@@ -68,4 +68,28 @@ export const DATA_BUGS: readonly PlantedBug[] = [
     replace: `this.#collected.push(this.#collected.length === 3 && call.spec.access === "write" ? null : this.#execute(call));`,
     scenarios: ["transactions"],
   },
+  {
+    name: "repeat-done-again",
+    breaks: "What a session sends again is done again: its replies are remembered and never looked for.",
+    file: "src/data/remembered.ts",
+    find: `return remembered === undefined ? undefined : decoded(remembered, 0);`,
+    replace: `return remembered === undefined || sequence > 1 ? undefined : decoded(remembered, 0);`,
+    scenarios: ["retries"],
+  },
+  {
+    name: "acknowledged-done-again",
+    breaks: "What a session has acknowledged is forgotten, and done again when a late repetition comes.",
+    file: "src/data/remembered.ts",
+    find: `if (sequence < acknowledged) return ACKNOWLEDGED;`,
+    replace: `if (sequence < 0) return ACKNOWLEDGED;`,
+    scenarios: ["retries"],
+  },
+  {
+    name: "snapshot-without-replies",
+    breaks: "A snapshot has the sessions and not the replies that they remember.",
+    file: "src/storage/state/snapshot-export.ts",
+    find: `writer.add(space, idOf(key), value);`,
+    replace: `if (!space.startsWith("r")) writer.add(space, idOf(key), value);`,
+    scenarios: ["retries", "snapshots"],
+  },
 ];
