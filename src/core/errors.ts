@@ -55,6 +55,11 @@ export const ERRORS = {
     sentence: "The group had no leader before the deadline.",
     hint: "Check that a majority of its nodes is up (kvorum status), then try again.",
   },
+  "wrong-shard": {
+    definite: true,
+    sentence: "The key does not lie in the shard that the request was sent to.",
+    hint: "Ask for the present topology and send it to the key's shard.",
+  },
   overwritten: {
     definite: true,
     sentence: "Another leader's entry took the place of this one in the log.",

@@ -70,6 +70,15 @@ function varintLength(value: number): number {
   return length;
 }
 
+/** Also how the typed client sends one to a node (KVORUM CALL). */
+export function encodeRequest(writer: ByteWriter, request: ForwardedRequest): void {
+  writer.varint(request.id);
+  writer.varint(request.group);
+  writer.varint(Math.max(0, Math.ceil(request.timeout)));
+  writer.u8((request.write ? 1 : 0) | (CONSISTENCIES.indexOf(request.consistency) << 1));
+  encodeOperation(writer, request.operation);
+}
+
 /** Collects the requests of one turn for one peer. */
 export class RequestFrameBuilder {
   readonly #epoch: number;
@@ -85,11 +94,7 @@ export class RequestFrameBuilder {
       writer.u8(KIND.requests);
       writer.u32(this.#epoch);
     }
-    writer.varint(request.id);
-    writer.varint(request.group);
-    writer.varint(Math.max(0, Math.ceil(request.timeout)));
-    writer.u8((request.write ? 1 : 0) | (CONSISTENCIES.indexOf(request.consistency) << 1));
-    encodeOperation(writer, request.operation);
+    encodeRequest(writer, request);
   }
 
   get length(): number {
@@ -201,7 +206,8 @@ export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
   }
 }
 
-function decodeRequest(reader: ByteReader): ForwardedRequest {
+/** The inverse of `encodeRequest`; throws `CodecError`. */
+export function decodeRequest(reader: ByteReader): ForwardedRequest {
   const id = reader.varint();
   const group = groupId(reader.varint());
   const timeout = reader.varint();

@@ -21,6 +21,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   exists: 409,
   "not-leader": 503,
   "no-leader": 503,
+  "wrong-shard": 503,
   overwritten: 503,
   overloaded: 503,
   "disk-full": 507,

@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { ByteReader, ByteWriter } from "../../core/bytes.ts";
+import { groupId, SYSTEM_GROUP, type GroupId } from "../../core/ids.ts";
+import { Failure, type Reply } from "../../core/reply.ts";
+import { decodeReply } from "../../core/reply-codec.ts";
+import type { Operation } from "../../data/batch.ts";
+import { call, plain } from "../../data/data.testkit.ts";
+import { encodeRequest } from "../../node/frames.ts";
+import { runCall } from "./call.ts";
+import { FakeNode } from "./fake-node.testkit.ts";
+
+function send(node: FakeNode, group: GroupId, operation: Operation, write = true): Promise<Reply> {
+  const writer = new ByteWriter();
+  encodeRequest(writer, { id: 0, group, write, consistency: "stale", timeout: 750.5, operation });
+  return new Promise((resolve) =>
+    runCall(node, writer.finish(), (answer) =>
+      resolve(answer instanceof Failure ? answer : decodeReply(new ByteReader(answer))),
+    ),
+  );
+}
+
+const command = (...words: [string, ...string[]]): Operation => ({ kind: "command", ...call(...words) });
+const codeOf = (reply: Reply): unknown => (reply instanceof Failure ? reply.code : reply);
+
+test("a call is run with its options, and its reply comes back whole", async () => {
+  const node = new FakeNode();
+  const group = node.groupOf("a");
+  expect(plain(await send(node, group, command("set", "a", "1")))).toEqual({ status: "OK" });
+  expect(plain(await send(node, group, command("get", "a"), false))).toBe("1");
+  expect(node.lastOptions).toEqual({ consistency: "stale", timeout: 751 });
+  const envelope = { kind: "session", token: 1, sequence: 1, acknowledged: 1 } as const;
+  await send(node, group, { ...command("incr", "a"), envelope });
+  expect(node.lastOptions).toMatchObject({ envelope });
+  const refused = await send(node, group, command("sadd", "a", "x"));
+  expect(refused).toMatchObject({ message: expect.stringMatching(/^WRONGTYPE/), code: null });
+});
+
+test("a transaction comes back as its replies", async () => {
+  const node = new FakeNode();
+  const calls = [call("incr", "a"), call("incr", "a")];
+  const reply = await send(node, node.groupOf("a"), { kind: "transaction", calls, watched: [] });
+  expect(plain(reply)).toEqual([1, 2]);
+});
+
+test("a session is opened at the shard that is named", async () => {
+  const node = new FakeNode();
+  expect(await send(node, node.groupOf("a"), command(".session-open"))).toBe(1);
+  expect(codeOf(await send(node, groupId(99), command(".session-open")))).toBe("wrong-shard");
+  expect(codeOf(await send(node, SYSTEM_GROUP, command(".session-open")))).toBe("wrong-shard");
+});
+
+test("what is meant for another shard is refused, whatever part of it", async () => {
+  const node = new FakeNode();
+  const [here, there] = FakeNode.apart();
+  const group = node.groupOf(here);
+  expect(codeOf(await send(node, group, command("set", there, "1")))).toBe("wrong-shard");
+  const calls = [call("set", here, "1"), call("set", there, "1")];
+  expect(codeOf(await send(node, group, { kind: "transaction", calls, watched: [] }))).toBe("wrong-shard");
+  const watched = [{ key: Buffer.from(there), version: 0 }];
+  const half = { kind: "transaction", calls: [call("set", here, "1")], watched } as const;
+  expect(codeOf(await send(node, group, half))).toBe("wrong-shard");
+  expect(await send(node, group, command("exists", here), false)).toBe(0);
+});
+
+test("what only nodes may send, what lies about itself, and what is no call, is refused", async () => {
+  const node = new FakeNode();
+  const group = node.groupOf("a");
+  expect(codeOf(await send(node, group, command(".flush")))).toBe("bad-request");
+  expect(codeOf(await send(node, group, command("set", "a", "1"), false))).toBe("bad-request");
+  const answers: (Uint8Array | Failure)[] = [];
+  for (const bytes of [new Uint8Array(0), Uint8Array.of(1, 2, 3), new Uint8Array(40).fill(255)])
+    runCall(node, bytes, (answer) => answers.push(answer));
+  expect(
+    answers.map((answer) => answer instanceof Failure && answer.message.startsWith("ERR malformed")),
+  ).toEqual([true, true, true]);
+});

@@ -1,0 +1,99 @@
+/**
+ * KVORUM CALL: a request of the typed client, in the form in which nodes forward requests to each other. It carries what RESP
+ * commands cannot: the shard it is meant for, its deadline, the consistency of a read, the envelope of a session.
+ */
+import { ByteReader, ByteWriter, CodecError } from "../../core/bytes.ts";
+import { Failure, type Reply } from "../../core/reply.ts";
+import { encodeReply } from "../../core/reply-codec.ts";
+import type { Operation } from "../../data/batch.ts";
+import type { CommandCall } from "../../data/contract.ts";
+import type { CallOptions, KvorumNode, ReplyCallback } from "../../node/api.ts";
+import { failureReply } from "../../node/failures.ts";
+import { decodeRequest, type ForwardedRequest } from "../../node/frames.ts";
+
+/** Commands of nodes that a client may send as well. */
+const INTERNAL: ReadonlySet<string> = new Set([
+  ".version",
+  ".scan",
+  ".hscan",
+  ".sscan",
+  ".dbsize",
+  ".session-open",
+  ".session-close",
+]);
+
+/** Longer deadlines than a client's are nobody's. */
+const LONGEST_TIMEOUT_MS = 600_000;
+
+/** Runs the request, and answers the reply in its encoded form: with its code where it is an error. */
+export function runCall(
+  node: KvorumNode,
+  bytes: Uint8Array,
+  done: (answer: Uint8Array | Failure) => void,
+): void {
+  let request: ForwardedRequest;
+  try {
+    const reader = new ByteReader(bytes);
+    request = decodeRequest(reader);
+    reader.end();
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    done(new Failure(`ERR malformed call: ${error.message}`));
+    return;
+  }
+  perform(node, request, (reply) => done(encoded(reply)));
+}
+
+function encoded(reply: Reply): Uint8Array {
+  const writer = new ByteWriter(64);
+  encodeReply(writer, reply);
+  return writer.finish();
+}
+
+function perform(node: KvorumNode, request: ForwardedRequest, done: ReplyCallback): void {
+  const { group, operation, timeout, consistency } = request;
+  const refusal = refuse(node, request);
+  if (refusal !== null) {
+    done(refusal);
+    return;
+  }
+  const { envelope } = operation;
+  const options: CallOptions = {
+    consistency,
+    timeout: Math.min(timeout, LONGEST_TIMEOUT_MS),
+    ...(envelope === undefined ? {} : { envelope }),
+  };
+  if (operation.kind === "transaction") node.transaction(operation.calls, operation.watched, options, done);
+  else if (firstKey(operation) === undefined) node.executeOn(group, operation, options, done);
+  else node.execute(operation, options, done);
+}
+
+function refuse(node: KvorumNode, { group, operation, write }: ForwardedRequest): Failure | null {
+  const calls = callsOf(operation);
+  const hidden = calls.find(({ spec }) => spec.name.startsWith(".") && !INTERNAL.has(spec.name));
+  if (hidden !== undefined) return failureReply("bad-request", `'${hidden.spec.name}' is not for clients.`);
+  const writes = operation.kind === "transaction" || operation.spec.access === "write";
+  if (writes !== write)
+    return failureReply("bad-request", "The request says of itself wrongly whether it writes.");
+  // A session's token means something in its own shard only: nothing may be done in another one by mistake.
+  const keys = operation.kind === "transaction" ? operation.watched.map(({ key }) => key) : [];
+  for (const call of calls) {
+    const key = firstKey(call);
+    if (key !== undefined) keys.push(key);
+  }
+  // Without a key the group is all there is to go by; that of the catalog takes no commands of clients.
+  const isWrong =
+    keys.length === 0
+      ? !node.shards().some((shard) => shard.group === group)
+      : keys.some((key) => node.groupOfKey(key) !== group);
+  if (isWrong) return failureReply("wrong-shard");
+  return null;
+}
+
+const callsOf = (operation: Operation): readonly CommandCall[] =>
+  operation.kind === "transaction" ? operation.calls : [operation];
+
+function firstKey({ spec, args }: CommandCall): Uint8Array | undefined {
+  const position = spec.keys(args)[0];
+  return position === undefined ? undefined : args[position];
+}
