@@ -30,6 +30,11 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   unknown: 504,
   closing: 503,
   internal: 500,
+  "session-expired": 409,
+  unreachable: 503,
+  aborted: 499,
+  "invalid-value": 422,
+  "batch-partly-refused": 409,
 };
 
 function isErrorCode(code: string): code is ErrorCode {
