@@ -126,6 +126,31 @@ export const ERRORS = {
     sentence: "An invariant of Kvorum was broken; the replica stopped itself.",
     hint: "Report it with the node's log.",
   },
+  "session-expired": {
+    definite: true,
+    sentence: "The shard does not know the session (any more), and did not do this attempt.",
+    hint: "Open a new session; an earlier attempt whose outcome is unknown stays unknown.",
+  },
+  unreachable: {
+    definite: true,
+    sentence: "No node could be reached; the request was not sent.",
+    hint: "Check the addresses, and that the nodes run (kvorum status), then try again.",
+  },
+  aborted: {
+    definite: true,
+    sentence: "The caller aborted the request before it could be done.",
+    hint: "Send it again if it is still wanted.",
+  },
+  "invalid-value": {
+    definite: true,
+    sentence: "A value does not fit the schema of its keyspace.",
+    hint: "Correct what the issues name, or widen the schema.",
+  },
+  "batch-partly-refused": {
+    definite: false,
+    sentence: "Some commands of the batch were refused; the others were done.",
+    hint: "Read the results, one by one.",
+  },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

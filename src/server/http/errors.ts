@@ -35,6 +35,11 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   "idempotency-mismatch": 422,
   closing: 503,
   internal: 500,
+  "session-expired": 409,
+  unreachable: 503,
+  aborted: 499,
+  "invalid-value": 422,
+  "batch-partly-refused": 409,
 };
 
 function isErrorCode(code: string): code is ErrorCode {

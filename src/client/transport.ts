@@ -1,0 +1,91 @@
+/**
+ * What the client needs from below: who is there, and a way to bring one request to one node. A socket implements it, and
+ * so does a node in the same process. It neither repeats nor decides anything: that is the machine's.
+ */
+import type { GroupId, NodeId } from "../core/ids.ts";
+import type { Millis } from "../core/machine.ts";
+import type { Reply } from "../core/reply.ts";
+import type { Consistency, KeyspaceInfo } from "../node/api.ts";
+
+/** A command by its name in `src/data`, with its arguments. */
+export interface ClientCommand {
+  readonly name: string;
+  readonly args: readonly Uint8Array[];
+}
+
+export interface WatchedVersion {
+  readonly key: Uint8Array;
+  readonly version: number;
+}
+
+export type ClientOperation =
+  | ({ readonly kind: "command" } & ClientCommand)
+  /** Answers an array of replies, or NULL_ARRAY when a watched key has another version by then. */
+  | {
+      readonly kind: "transaction";
+      readonly watched: readonly WatchedVersion[];
+      readonly calls: readonly ClientCommand[];
+    };
+
+/** What makes a write at most one: the shard answers a repetition with the reply it remembers. */
+export type Envelope =
+  | {
+      readonly kind: "session";
+      /** What `.session-open` answered; good for one shard. */
+      readonly token: number;
+      /** 1, 2, 3, … in that session. At most `SESSION_WINDOW` from `acknowledged` on. */
+      readonly sequence: number;
+      /** The lowest sequence whose outcome the client still waits for. The shard forgets and refuses all below. */
+      readonly acknowledged: number;
+    }
+  | {
+      readonly kind: "idempotency-key";
+      readonly idempotencyKey: string;
+      readonly expiresAfter: Millis;
+    };
+
+export interface ClientRequest {
+  readonly group: GroupId;
+  readonly operation: ClientOperation;
+  readonly write: boolean;
+  /** For reads. */
+  readonly consistency: Consistency;
+  /** Milliseconds until the node may give up. */
+  readonly timeout: Millis;
+  readonly envelope: Envelope | null;
+}
+
+export interface Topology {
+  readonly nodes: readonly NodeId[];
+  readonly keyspaces: readonly KeyspaceInfo[];
+}
+
+/**
+ * The answer to one request. A `Failure` with the code null is the command's own reply; one with a code comes from a node
+ * or from the transport. `leader`: who leads the group, where the node knows it.
+ */
+export type ReplyListener = (reply: Reply, leader: NodeId | null) => void;
+
+export interface TransportListener {
+  /** The catalog as the cluster has it now; the first time when connected, then after changes and `refresh`. */
+  onTopology(topology: Topology): void;
+  /** The connection to this node is gone. Its open requests get their answers separately. */
+  onDown(node: NodeId): void;
+}
+
+export interface ClientTransport {
+  /** Called once, before anything is sent. */
+  listen(listener: TransportListener): void;
+  /** Asks for the present topology; any number of calls may be answered by one `onTopology`. */
+  refresh(): void;
+  /**
+   * Brings the request to the node at most once; what one turn sends to a node may share a frame. Answers never before it
+   * has returned, at most once, and possibly never. When the connection is lost: `unknown` for what may have left,
+   * `unreachable` for what surely has not. A request that a node refused with a definite error is gone for good.
+   */
+  send(node: NodeId, request: ClientRequest, done: ReplyListener): void;
+  close(): void;
+}
+
+/** So many sequences of a session may be open at a shard. */
+export const SESSION_WINDOW = 1024;
