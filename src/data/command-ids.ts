@@ -16,6 +16,7 @@ export const COMMAND_IDS = {
   ".flush": 22,
   ".hscan": 23,
   ".sscan": 24,
+  ".entry": 29,
   // strings: 32–71
   get: 32,
   set: 33,

@@ -11,6 +11,8 @@ export interface CallOptions {
   readonly timeout?: Millis;
   /** For reads. Default linearizable. */
   readonly consistency?: Consistency;
+  /** For writes: the same key within that time is done at most once, and is given the first one's answer again. */
+  readonly idempotency?: { readonly key: string; readonly expiresAfter: Millis };
 }
 
 export type ReplyCallback = (reply: Reply) => void;
