@@ -24,7 +24,11 @@ const quiet = {
 };
 
 async function http(node: FakeNode): Promise<string> {
-  const server = await startHttpServer(node, { host: "127.0.0.1", port: 0, allowedHosts: [] }, quiet);
+  const server = await startHttpServer(
+    node,
+    { host: "127.0.0.1", port: 0, allowedHosts: [], corsOrigins: [] },
+    quiet,
+  );
   cleanup.push(() => server.close());
   return `127.0.0.1:${server.address.port}`;
 }

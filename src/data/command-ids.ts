@@ -18,6 +18,7 @@ export const COMMAND_IDS = {
   ".sscan": 24,
   ".session-open": 25,
   ".session-close": 26,
+  ".entry": 29,
   // strings: 32–71
   get: 32,
   set: 33,

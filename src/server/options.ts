@@ -140,6 +140,14 @@ const toggle = (fallback: boolean, description: string) =>
 
 const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/);
 
+/** As a browser sends it: scheme, host and a port that is not the scheme's own, nothing else. */
+const origin = z.string().transform((text, context): string => {
+  if (/^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text) return text;
+  const problem = text === "*" ? "every web page there is could then write here" : "not an origin";
+  context.addIssue({ code: "custom", message: `"${text}": ${problem}` });
+  return z.NEVER;
+});
+
 const schema = z.strictObject({
   name: z.string().regex(NAME_PATTERN).default("n1").register(info, {
     description: "The node's name, unique in its cluster; it stays with the data directory.",
@@ -193,6 +201,16 @@ const schema = z.strictObject({
         "the check keeps web pages from reaching the node by DNS rebinding.",
       expects: "a list of host names, without ports",
       placeholder: "host,...",
+    }),
+  corsOrigins: z
+    .preprocess(list, z.array(origin))
+    .default([])
+    .register(info, {
+      description:
+        "Origins whose web pages may read and write keyspaces over HTTP from a browser (CORS). Nobody by default; never the " +
+        "administration.",
+      expects: "a list of origins such as https://app.example, without a path",
+      placeholder: "origin,...",
     }),
   logLevel: z
     .enum(LOG_LEVELS)

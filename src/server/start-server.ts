@@ -59,7 +59,12 @@ export async function startServer(
 
     const http = await startHttpServer(
       node,
-      { host: options.host, port: ports.http, allowedHosts: options.allowedHosts },
+      {
+        host: options.host,
+        port: ports.http,
+        allowedHosts: options.allowedHosts,
+        corsOrigins: options.corsOrigins,
+      },
       log,
     );
     undo.push(() => http.close());

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { groupId } from "../../core/ids.ts";
 import type { AdminRequest } from "../../node/api.ts";
+import { issuesOf } from "./problems.ts";
 
 const name = z.string().min(1).max(128);
 const count = z.int().min(1);
@@ -36,9 +37,5 @@ const schema = z.discriminatedUnion("type", [
 export function parseAdminRequest(body: unknown): AdminRequest | { readonly problem: string } {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    const where = issue.path.length === 0 ? "the body" : issue.path.join(".");
-    return `${where}: ${issue.message}`;
-  });
-  return { problem: problems.join("; ") };
+  return { problem: issuesOf(result.error, "the body") };
 }

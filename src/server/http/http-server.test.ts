@@ -24,7 +24,7 @@ async function serve(
 ): Promise<{ node: FakeNode; url: string; port: number; server: HttpServer }> {
   const server = await startHttpServer(
     node,
-    { host: "127.0.0.1", port: 0, allowedHosts: ["kv.example"] },
+    { host: "127.0.0.1", port: 0, allowedHosts: ["kv.example"], corsOrigins: ["https://app.example"] },
     log,
   );
   open.push(server);
@@ -232,7 +232,7 @@ describe("listening and closing", () => {
     await once(other, "listening");
     const { port } = other.address() as AddressInfo;
     await expect(
-      startHttpServer(fakeNode(), { host: "127.0.0.1", port, allowedHosts: [] }, log),
+      startHttpServer(fakeNode(), { host: "127.0.0.1", port, allowedHosts: [], corsOrigins: [] }, log),
     ).rejects.toThrow(
       `HTTP: 127.0.0.1:${port} is in use by another program; stop it, or choose another httpPort (--http-port)`,
     );
