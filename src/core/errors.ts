@@ -45,6 +45,21 @@ export const ERRORS = {
     sentence: "It exists already.",
     hint: "Choose another name, or change the existing one.",
   },
+  unauthenticated: {
+    definite: true,
+    sentence: "Nobody is logged in, or user and password do not fit.",
+    hint: "Log in: AUTH user password, or HTTP basic authentication.",
+  },
+  forbidden: {
+    definite: true,
+    sentence: "The user lacks a role for this.",
+    hint: "Ask an administrator for the role: kvorum user grant.",
+  },
+  throttled: {
+    definite: true,
+    sentence: "Too many logins have failed.",
+    hint: "Wait a minute, then log in with the right password.",
+  },
   "not-leader": {
     definite: true,
     sentence: "This replica does not lead its group.",
