@@ -10,6 +10,7 @@ import { Failure, type Reply } from "../core/reply.ts";
 import { ShardMachine } from "../data/apply.ts";
 import type { Operation } from "../data/batch.ts";
 import { findCommand } from "../data/commands.ts";
+import { SESSION_WINDOW } from "../data/delivery.ts";
 import type { CommandCall } from "../data/contract.ts";
 import { MapRecords } from "../data/data.testkit.ts";
 import type { KeyspaceInfo } from "../node/api.ts";
@@ -23,7 +24,6 @@ import {
   type ClientRequest,
   type ClientTransport,
   type ReplyListener,
-  SESSION_WINDOW,
   type Topology,
   type TransportListener,
 } from "./transport.ts";
@@ -288,7 +288,7 @@ export class FakeCluster {
       return isOpening ? shard.openSession() : shard.write(operation, Math.floor(this.scheduler.now()));
     };
     if (envelope === null) return run();
-    if (envelope.kind === "idempotency-key") return remembered(shard.keys, envelope.idempotencyKey, run);
+    if (envelope.kind === "idempotency") return remembered(shard.keys, binaryString(envelope.key), run);
     const { token, sequence, acknowledged } = envelope;
     const session = shard.sessions.get(token);
     if (session === undefined) return failure("session-expired");
@@ -308,20 +308,4 @@ export class FakeCluster {
 function remembered<K>(replies: Map<K, Reply>, key: K, run: () => Reply): Reply {
   if (!replies.has(key)) replies.set(key, run());
   return replies.get(key)!;
-}
-
-/** Lets virtual time pass until the promise is settled. */
-export async function passing<T>({ scheduler }: FakeCluster, promise: Promise<T>): Promise<T> {
-  const state = { settled: false };
-  const watch = promise.finally(() => void (state.settled = true)).catch(() => undefined);
-  for (let idle = 0; !state.settled; idle++) {
-    // What follows a settled promise takes some turns of its own before the next request leaves.
-    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
-    if (scheduler.pending > 0) idle = 0;
-    if (!state.settled && !scheduler.step() && idle > 100) {
-      throw new Error("nothing will ever settle this promise");
-    }
-  }
-  await watch;
-  return promise;
 }

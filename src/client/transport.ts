@@ -5,6 +5,7 @@
 import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
+import type { Envelope } from "../data/delivery.ts";
 import type { Consistency, KeyspaceInfo } from "../node/api.ts";
 
 /** A command by its name in `src/data`, with its arguments. */
@@ -25,23 +26,6 @@ export type ClientOperation =
       readonly kind: "transaction";
       readonly watched: readonly WatchedVersion[];
       readonly calls: readonly ClientCommand[];
-    };
-
-/** What makes a write at most one: the shard answers a repetition with the reply it remembers. */
-export type Envelope =
-  | {
-      readonly kind: "session";
-      /** What `.session-open` answered; good for one shard. */
-      readonly token: number;
-      /** 1, 2, 3, … in that session. At most `SESSION_WINDOW` from `acknowledged` on. */
-      readonly sequence: number;
-      /** The lowest sequence whose outcome the client still waits for. The shard forgets and refuses all below. */
-      readonly acknowledged: number;
-    }
-  | {
-      readonly kind: "idempotency-key";
-      readonly idempotencyKey: string;
-      readonly expiresAfter: Millis;
     };
 
 export interface ClientRequest {
@@ -86,6 +70,3 @@ export interface ClientTransport {
   send(node: NodeId, request: ClientRequest, done: ReplyListener): void;
   close(): void;
 }
-
-/** So many sequences of a session may be open at a shard. */
-export const SESSION_WINDOW = 1024;

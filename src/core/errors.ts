@@ -45,6 +45,21 @@ export const ERRORS = {
     sentence: "It exists already.",
     hint: "Choose another name, or change the existing one.",
   },
+  unauthenticated: {
+    definite: true,
+    sentence: "Nobody is logged in, or user and password do not fit.",
+    hint: "Log in: AUTH user password, or HTTP basic authentication.",
+  },
+  forbidden: {
+    definite: true,
+    sentence: "The user lacks a role for this.",
+    hint: "Ask an administrator for the role: kvorum user grant.",
+  },
+  throttled: {
+    definite: true,
+    sentence: "Too many logins have failed.",
+    hint: "Wait a minute, then log in with the right password.",
+  },
   "not-leader": {
     definite: true,
     sentence: "This replica does not lead its group.",
@@ -125,11 +140,6 @@ export const ERRORS = {
     definite: false,
     sentence: "An invariant of Kvorum was broken; the replica stopped itself.",
     hint: "Report it with the node's log.",
-  },
-  "session-expired": {
-    definite: true,
-    sentence: "The shard does not know the session (any more), and did not do this attempt.",
-    hint: "Open a new session; an earlier attempt whose outcome is unknown stays unknown.",
   },
   unreachable: {
     definite: true,

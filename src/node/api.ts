@@ -4,6 +4,7 @@ import type { Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { Envelope } from "../data/delivery.ts";
+import type { CatalogUser, UserDelete, UserSet } from "./catalog/users.ts";
 
 export type Consistency = "linearizable" | "sequential" | "stale";
 
@@ -107,6 +108,9 @@ export type AdminRequest =
   | { readonly type: "keyspace-create"; readonly spec: Partial<KeyspaceSpec> & { readonly name: string } }
   | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
   | { readonly type: "keyspace-drop"; readonly name: string }
+  /** A user with a verifier in place of the password: see `src/server/security`. */
+  | UserSet
+  | UserDelete
   /** Nodes add themselves when they join; this removes one: its replicas move to other nodes. */
   | { readonly type: "node-remove"; readonly node: string }
   /** Moves the leadership of one shard (or of all that `from` leads) to the node named `to`. */
@@ -145,6 +149,10 @@ export interface KvorumNode {
   /** Every shard of every keyspace, in a stable order; the catalog's present state. */
   shards(): readonly ShardInfo[];
   keyspaces(): readonly KeyspaceInfo[];
+  /** The name of the keyspace that a key belongs to; null while there are none. */
+  keyspaceOfKey(key: Uint8Array): string | null;
+  /** As this node's catalog has them: the same array until it changes. With verifiers: for those who check passwords only. */
+  users(): readonly CatalogUser[];
   status(): NodeStatus;
   metrics(): NodeMetrics;
   /** Like `execute`: forwarded to where it has to be decided. */

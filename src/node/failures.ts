@@ -9,6 +9,8 @@ const PREFIXES: Partial<Record<ErrorCode, string>> = {
   "cross-shard": "CROSSSLOT",
   "no-leader": "CLUSTERDOWN",
   "unknown-keyspace": "ERR",
+  unauthenticated: "NOAUTH",
+  forbidden: "NOPERM",
   "too-large": "ERR",
 };
 

@@ -29,6 +29,7 @@ import type {
 import { Administration } from "./administration.ts";
 import { CatalogApplier } from "./catalog/applier.ts";
 import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
+import type { CatalogUser } from "./catalog/users.ts";
 import {
   groupOfTransaction,
   mergeReplies,
@@ -721,6 +722,14 @@ export class Node implements KvorumNode {
   groupOfKey(key: Uint8Array): GroupId | null {
     const keyspace = this.#table.keyspaceOfKey(key);
     return keyspace === undefined ? null : this.#table.groupOfKey(keyspace, key);
+  }
+
+  keyspaceOfKey(key: Uint8Array): string | null {
+    return this.#table.keyspaceOfKey(key)?.name ?? null;
+  }
+
+  users(): readonly CatalogUser[] {
+    return this.#table.catalog.users;
   }
 
   shards(): readonly ShardInfo[] {

@@ -3,7 +3,8 @@ import type { ErrorCode, KvorumError } from "../../core/errors.ts";
 import type { GroupId, NodeId } from "../../core/ids.ts";
 import type { Millis } from "../../core/machine.ts";
 import type { Consistency } from "../../node/api.ts";
-import type { ClientOperation, Envelope } from "../transport.ts";
+import type { Envelope, IdempotencyEnvelope } from "../../data/delivery.ts";
+import type { ClientOperation } from "../transport.ts";
 import type { Sleeper } from "./alarms.ts";
 import type { Lane } from "./lane.ts";
 import type { Repetition } from "./outcome.ts";
@@ -23,7 +24,7 @@ export interface CallSpec {
   readonly repetition: Repetition;
   readonly consistency: Consistency;
   /** Takes the place of a session for an exactly-once write. */
-  readonly idempotency: Extract<Envelope, { kind: "idempotency-key" }> | null;
+  readonly idempotency: IdempotencyEnvelope | null;
   /** On the clock of `step`. */
   readonly deadline: Millis;
   /** Milliseconds after which a read that has no answer is also sent to another node; null: never. */

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { binaryBytes } from "../../core/bytes.ts";
 import { nodeId } from "../../core/ids.ts";
 import { FakeCluster, NO_FAULTS } from "../cluster.testkit.ts";
 import type { ClientDriver } from "../driver.ts";
-import { SESSION_WINDOW } from "../transport.ts";
+import { SESSION_WINDOW } from "../../data/delivery.ts";
 import { command, readOf, Watched, writeTo } from "./calls.testkit.ts";
 
 /** Requests that are no session openings. */
@@ -50,9 +51,9 @@ describe("the client's machine", () => {
     cluster.faults = { ...NO_FAULTS, dropReply: 0.6 };
     const driver = cluster.driver({ attemptTimeout: 100 });
     const idempotency = {
-      kind: "idempotency-key",
-      idempotencyKey: "order-17",
-      expiresAfter: 60_000,
+      kind: "idempotency",
+      key: binaryBytes("order-17"),
+      lifetime: 60_000,
     } as const;
     const twice = [1, 2].map(() => new Watched(driver, writeTo("hits:a", 0, { idempotency })));
     cluster.scheduler.run(10_000);

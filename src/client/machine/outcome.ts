@@ -107,7 +107,3 @@ const settle = (outcome: Outcome): Verdict => ({ type: "settle", outcome });
 const failed = (code: ErrorCode, detail: string): Verdict =>
   settle({ ok: false, error: new KvorumError(code, detail) });
 const unknown = (detail: string): Verdict => failed("unknown", detail);
-
-/** The error that a command's own refusal stands for, inside a transaction's replies. */
-export const refusalError = (refusal: Failure): KvorumError =>
-  new KvorumError(refusal.code ?? refusalCode(refusal.message), refusal.message);

@@ -12,7 +12,7 @@
  * A session that has expired is replaced, not revived: calls of the old one keep their `Session` and with it their token, so
  * that a repetition can never be taken for a first attempt.
  */
-import { SESSION_WINDOW } from "../transport.ts";
+import { SESSION_WINDOW } from "../../data/delivery.ts";
 
 export class Session {
   readonly token: number;

@@ -21,6 +21,7 @@ import {
   MAX_SYSTEM_VOTERS,
   type NodeAddresses,
 } from "./state.ts";
+import { deleteUser, setUser, type UserDelete, type UserSet } from "./users.ts";
 
 export type CatalogCommand =
   /** The first entry: the founding members. Proposed by the first leader. */
@@ -38,6 +39,8 @@ export type CatalogCommand =
   | { readonly type: "keyspace-create"; readonly spec: Partial<KeyspaceSpec> & { readonly name: string } }
   | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
   | { readonly type: "keyspace-drop"; readonly name: string }
+  | UserSet
+  | UserDelete
   /** Proposed by a group's leader: its configuration now has exactly these voters and no learners. */
   | { readonly type: "group-settled"; readonly group: GroupId; readonly replicas: readonly NodeId[] };
 
@@ -85,6 +88,10 @@ export function applyCatalogCommand(catalog: Catalog, command: CatalogCommand): 
       return alterKeyspace(catalog, command.name, command.limits);
     case "keyspace-drop":
       return dropKeyspace(catalog, command.name);
+    case "user-set":
+      return changeUsers(catalog, setUser(catalog, command));
+    case "user-delete":
+      return changeUsers(catalog, deleteUser(catalog, command.name));
     case "group-settled":
       return settleGroup(catalog, command.group, command.replicas);
     default:
@@ -322,6 +329,11 @@ function dropKeyspace(catalog: Catalog, name: string): CatalogChange {
     },
     `keyspace ${name} is dropped, with its data`,
   );
+}
+
+function changeUsers(catalog: Catalog, change: ReturnType<typeof setUser>): CatalogChange {
+  if ("code" in change) return refuse(catalog, change.code, change.message);
+  return accept(catalog, { users: change.users }, change.detail);
 }
 
 function settleGroup(catalog: Catalog, id: GroupId, replicas: readonly NodeId[]): CatalogChange {

@@ -2,6 +2,7 @@
 import type { GroupId, NodeId } from "../../core/ids.ts";
 import type { Address } from "../../core/world.ts";
 import type { KeyspaceSpec } from "../api.ts";
+import type { CatalogUser } from "./users.ts";
 
 /** How to reach a node. The RESP and HTTP doors are told to clients, `peer` is for nodes. */
 export interface NodeAddresses {
@@ -48,6 +49,8 @@ export interface Catalog {
   readonly groups: readonly CatalogGroup[];
   /** Who should vote in the system group; every other node follows it as a learner. */
   readonly systemVoters: readonly NodeId[];
+  /** None: nobody has to log in. */
+  readonly users: readonly CatalogUser[];
 }
 
 /** At most this many nodes vote in the system group: more would slow its commits without surviving more that matters. */
@@ -67,10 +70,16 @@ export const EMPTY_CATALOG: Catalog = {
   keyspaces: [],
   groups: [],
   systemVoters: [],
+  users: [],
 };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export const encodeCatalog = (catalog: Catalog): Uint8Array => encoder.encode(JSON.stringify(catalog));
-export const decodeCatalog = (bytes: Uint8Array): Catalog => JSON.parse(decoder.decode(bytes)) as Catalog;
+
+/** A catalog that an earlier version wrote lacks what came later (users): that starts out empty. */
+export const decodeCatalog = (bytes: Uint8Array): Catalog => ({
+  ...EMPTY_CATALOG,
+  ...(JSON.parse(decoder.decode(bytes)) as Partial<Catalog>),
+});

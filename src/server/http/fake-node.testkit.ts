@@ -2,12 +2,14 @@
 import { groupId, nodeId } from "../../core/ids.ts";
 import { OK, type Reply } from "../../core/reply.ts";
 import type { AdminRequest, AdminResult, KvorumNode, NodeMetrics, NodeStatus } from "../../node/api.ts";
+import type { CatalogUser } from "../../node/catalog/users.ts";
 
 export interface FakeNode extends KvorumNode {
   /** May be changed at any time. */
   state: NodeStatus;
   numbers: NodeMetrics;
   adminResult: AdminResult | null;
+  userList: readonly CatalogUser[];
   readonly adminRequests: AdminRequest[];
 }
 
@@ -81,6 +83,9 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
     numbers: { counters: { commands: 41, syncs_total: 7 }, gauges: { connections: 3 } },
     adminResult: { ok: true, detail: "done" },
     adminRequests: [],
+    userList: [],
+    keyspaceOfKey: () => "default",
+    users: () => node.userList,
     execute: (_call, _options, done) => answer(done),
     executeOn: (_group, _call, _options, done) => answer(done),
     transaction: (_calls, _watched, _options, done) => answer(done),

@@ -17,6 +17,7 @@ import type {
   ShardInfo,
 } from "../../node/api.ts";
 import { type CatalogGroup, type CatalogKeyspace, EMPTY_CATALOG } from "../../node/catalog/state.ts";
+import type { CatalogUser } from "../../node/catalog/users.ts";
 import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from "../../node/commands.ts";
 import { RoutingTable } from "../../node/routing-table.ts";
 
@@ -40,6 +41,8 @@ function transact(shard: Shard, calls: readonly CommandCall[], watched: readonly
 }
 
 export class FakeNode implements KvorumNode {
+  /** May be changed at any time. */
+  userList: readonly CatalogUser[] = [];
   readonly #atOnce: boolean;
   readonly #table: RoutingTable;
   readonly #shards = new Map<GroupId, Shard>();
@@ -212,6 +215,14 @@ export class FakeNode implements KvorumNode {
 
   shards(): readonly ShardInfo[] {
     return this.keyspaces().flatMap(({ shardList }) => shardList);
+  }
+
+  keyspaceOfKey(key: Uint8Array): string | null {
+    return this.#table.keyspaceOfKey(key)?.name ?? null;
+  }
+
+  users(): readonly CatalogUser[] {
+    return this.userList;
   }
 
   status(): NodeStatus {
