@@ -1,5 +1,7 @@
 /** Whether a client may run a command, and what it is told otherwise: in the words of Redis 7.0. */
+import type { GroupId } from "../../core/ids.ts";
 import { Failure } from "../../core/reply.ts";
+import type { Operation } from "../../data/batch.ts";
 import type { Args } from "../../data/contract.ts";
 import type { KvorumNode } from "../../node/api.ts";
 import type { Role } from "../../node/catalog/users.ts";
@@ -48,6 +50,32 @@ export function refusalOf(
   }
 }
 
+/**
+ * The same for an operation of the typed client. What has no key is judged by the keyspace of `group`; a session is for
+ * writing. Every key of every command counts, whatever group the request names.
+ */
+export function operationRefusal(
+  operation: Operation,
+  group: GroupId,
+  access: Access | null,
+  node: KvorumNode,
+): Failure | null {
+  if (access === null) return NOAUTH;
+  if (access.everywhere("admin")) return null;
+  const calls = operation.kind === "transaction" ? operation.calls : [operation];
+  for (const { spec, args } of calls) {
+    const positions = [...spec.keys(args)];
+    const refusal =
+      positions.length === 0
+        ? groupRefusal(spec.name, spec.access, group, access, node)
+        : keysRefusal(spec.name, spec.access, positions, args, access, node);
+    if (refusal !== null) return refusal;
+  }
+  if (operation.kind !== "transaction") return null;
+  const watched = operation.watched.map(({ key }) => key);
+  return keysRefusal("watch", "read", watched.keys(), watched, access, node);
+}
+
 const isForStrangers = (command: Command): boolean =>
   command.kind !== "data" && command.flags.includes("no_auth");
 
@@ -67,6 +95,18 @@ function keysRefusal(
     return keyspace !== null && access.in(keyspace, "read") ? noCommand(name) : NO_KEY;
   }
   return null;
+}
+
+function groupRefusal(
+  name: string,
+  role: Role,
+  group: GroupId,
+  access: Access,
+  node: KvorumNode,
+): Failure | null {
+  if (access.everywhere(role)) return null;
+  const shard = node.shards().find((other) => other.group === group);
+  return shard !== undefined && access.in(shard.keyspace, role) ? null : noCommand(name);
 }
 
 const inAll = (node: KvorumNode, role: Role, access: Access): boolean =>

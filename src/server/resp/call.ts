@@ -10,6 +10,8 @@ import type { CommandCall } from "../../data/contract.ts";
 import type { CallOptions, KvorumNode, ReplyCallback } from "../../node/api.ts";
 import { failureReply } from "../../node/failures.ts";
 import { decodeRequest, type ForwardedRequest } from "../../node/frames.ts";
+import type { Access } from "../security/access.ts";
+import { operationRefusal } from "./authorise.ts";
 
 /** Commands of nodes that a client may send as well. */
 const INTERNAL: ReadonlySet<string> = new Set([
@@ -25,9 +27,13 @@ const INTERNAL: ReadonlySet<string> = new Set([
 /** Longer deadlines than a client's are nobody's. */
 const LONGEST_TIMEOUT_MS = 600_000;
 
-/** Runs the request, and answers the reply in its encoded form: with its code where it is an error. */
+/**
+ * Runs the request as far as `access` allows it, and answers the reply in its encoded form: with its code where it is an
+ * error.
+ */
 export function runCall(
   node: KvorumNode,
+  access: Access | null,
   bytes: Uint8Array,
   done: (answer: Uint8Array | Failure) => void,
 ): void {
@@ -41,7 +47,7 @@ export function runCall(
     done(new Failure(`ERR malformed call: ${error.message}`));
     return;
   }
-  perform(node, request, (reply) => done(encoded(reply)));
+  perform(node, access, request, (reply) => done(encoded(reply)));
 }
 
 function encoded(reply: Reply): Uint8Array {
@@ -50,9 +56,14 @@ function encoded(reply: Reply): Uint8Array {
   return writer.finish();
 }
 
-function perform(node: KvorumNode, request: ForwardedRequest, done: ReplyCallback): void {
+function perform(
+  node: KvorumNode,
+  access: Access | null,
+  request: ForwardedRequest,
+  done: ReplyCallback,
+): void {
   const { group, operation, timeout, consistency } = request;
-  const refusal = refuse(node, request);
+  const refusal = operationRefusal(operation, group, access, node) ?? refuse(node, request);
   if (refusal !== null) {
     done(refusal);
     return;
