@@ -8,10 +8,13 @@ import type { CommandCall } from "../../data/contract.ts";
 import type { CallOptions, KvorumNode, ReplyCallback } from "../../node/api.ts";
 import { failureReply } from "../../node/failures.ts";
 import type { ForwardedRequest } from "../../node/frames.ts";
+import { operationRefusal } from "../resp/authorise.ts";
+import type { Access } from "../security/access.ts";
 
 /** Commands of nodes that a client may send as well. */
 const INTERNAL: ReadonlySet<string> = new Set([
   ".version",
+  ".entry",
   ".scan",
   ".hscan",
   ".sscan",
@@ -23,10 +26,15 @@ const INTERNAL: ReadonlySet<string> = new Set([
 /** Longer deadlines than a client's are nobody's. */
 const LONGEST_TIMEOUT_MS = 600_000;
 
-/** Calls back exactly once. */
-export function runCall(node: KvorumNode, request: ForwardedRequest, done: ReplyCallback): void {
+/** Calls back exactly once. `access` null: the client has not logged in. */
+export function runCall(
+  node: KvorumNode,
+  access: Access | null,
+  request: ForwardedRequest,
+  done: ReplyCallback,
+): void {
   const { group, operation, timeout, consistency, atLeast } = request;
-  const refusal = refuse(node, request);
+  const refusal = operationRefusal(operation, group, access, node) ?? refuse(node, request);
   if (refusal !== null) {
     done(refusal, null);
     return;
