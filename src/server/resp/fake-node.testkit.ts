@@ -120,9 +120,11 @@ export class FakeNode implements KvorumNode {
     const replies: Reply[] = [];
     let open = parts.length;
     parts.forEach((part, i) => {
-      this.#submit(part.group, part.call, (reply) => {
+      this.#submit(part.group, part.call, (reply, index) => {
         replies[i] = reply;
-        if (--open === 0) done(parts.length === 1 ? reply : mergeReplies(call, parts, replies), null);
+        if (--open > 0) return;
+        if (parts.length === 1) done(reply, index);
+        else done(mergeReplies(call, parts, replies), null);
       });
     });
   }
