@@ -66,6 +66,8 @@ export async function startServer(
         port: ports.http,
         allowedHosts: options.allowedHosts,
         corsOrigins: options.corsOrigins,
+        security,
+        openMetrics: options.openMetrics,
       },
       log,
     );
