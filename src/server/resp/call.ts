@@ -14,6 +14,7 @@ import { decodeRequest, type ForwardedRequest } from "../../node/frames.ts";
 /** Commands of nodes that a client may send as well. */
 const INTERNAL: ReadonlySet<string> = new Set([
   ".version",
+  ".entry",
   ".scan",
   ".hscan",
   ".sscan",
