@@ -5,6 +5,7 @@ import { invariant } from "../../core/assert.ts";
 import type { Logger } from "../../core/world.ts";
 import type { CommandSpec } from "../../data/contract.ts";
 import type { KvorumNode } from "../../node/api.ts";
+import { Security } from "../security/security.ts";
 import { CommandTable } from "./command-table.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import { CursorTable } from "./cursors.ts";
@@ -20,6 +21,8 @@ export interface RespServerSettings {
   readonly port: number;
   readonly log: Logger;
   readonly options?: Partial<RespOptions>;
+  /** Default: one of its own, which knows the node's users. */
+  readonly security?: Security;
 }
 
 export interface RespServer {
@@ -80,6 +83,7 @@ class RespDoor implements RespServer, ConnectionHost {
   readonly cursors: CursorTable;
   readonly commands: CommandTable;
   readonly probe: DataCommand;
+  readonly security: Security;
   readonly writer = new ReplyWriter();
   readonly startedAt = Date.now();
 
@@ -93,10 +97,11 @@ class RespDoor implements RespServer, ConnectionHost {
   #samples: number[] = [0];
   #onEmpty: (() => void) | null = null;
 
-  constructor({ node, host, port, log, options }: RespServerSettings) {
+  constructor({ node, host, port, log, options, security }: RespServerSettings) {
     this.node = node;
     this.log = log;
     this.options = { ...DEFAULT_OPTIONS, ...options };
+    this.security = security ?? new Security({ node, log });
     this.cursors = new CursorTable(this.options.maxCursors);
     const { commands, probe } = commandTable();
     this.commands = commands;
