@@ -106,6 +106,10 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
       node.adminRequests.push(request);
       if (node.adminResult !== null) setImmediate(done, node.adminResult);
     },
+    watch(_group, _options, listener) {
+      setImmediate(() => listener.onEnd("no-leader", "", null));
+      return { pause: () => undefined, resume: () => undefined, close: () => undefined };
+    },
     whenReady: (callback) => callback(),
     close: (done) => setImmediate(done),
   };

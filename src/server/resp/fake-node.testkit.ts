@@ -15,11 +15,16 @@ import type {
   NodeStatus,
   ReplyCallback,
   ShardInfo,
+  WatchHandle,
+  WatchListener,
+  WatchOptions,
 } from "../../node/api.ts";
 import { type CatalogGroup, type CatalogKeyspace, EMPTY_CATALOG } from "../../node/catalog/state.ts";
 import type { CatalogUser } from "../../node/catalog/users.ts";
 import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from "../../node/commands.ts";
 import { RoutingTable } from "../../node/routing-table.ts";
+import { Watches } from "../../node/watches.ts";
+import { NodeClock } from "../../world/node-clock.ts";
 
 export interface FakeNodeOptions {
   readonly shards?: number;
@@ -51,6 +56,15 @@ export class FakeNode implements KvorumNode {
   readonly #shards = new Map<GroupId, Shard>();
   readonly #queues = new Map<GroupId, (() => void)[]>();
   readonly #committing = new Set<GroupId>();
+  /** Watchers are told as by a node, from the history of the shards here. */
+  readonly watches = new Watches({
+    clock: new NodeClock(),
+    limit: 1000,
+    refuses: () => null,
+    exists: (group) => this.#shards.has(group),
+    history: (group) => this.#shards.get(group)?.machine.history ?? null,
+    ask: () => undefined,
+  });
   /** Calls that were made, for tests to look at. */
   calls = 0;
   /** Of the last `execute`. */
@@ -180,7 +194,11 @@ export class FakeNode implements KvorumNode {
     for (const task of held) task();
   }
 
-  #commit(group: GroupId, task: () => void): void {
+  #commit(group: GroupId, asked: () => void): void {
+    const task = (): void => {
+      asked();
+      this.watches.onChanges(group);
+    };
     if (this.held !== null) {
       this.held.push(task);
       return;
@@ -205,6 +223,10 @@ export class FakeNode implements KvorumNode {
       for (const each of queue) each();
     };
     setImmediate(turn);
+  }
+
+  watch(group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle {
+    return this.watches.watch(group, options, listener);
   }
 
   keyspaces(): readonly KeyspaceInfo[] {
