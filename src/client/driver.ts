@@ -28,7 +28,7 @@ export class ClientDriver {
   readonly #machine: ClientMachine;
   readonly #listeners = new Map<number, OutcomeListener>();
   #topology: Topology | null = null;
-  #topologyListeners: ((topology: Topology) => void)[] = [];
+  readonly #topologyListeners = new Set<(topology: Topology) => void>();
   #effects: Effect[] = [];
   #running = false;
   #lastId = 0;
@@ -62,10 +62,20 @@ export class ClientDriver {
     this.#step({ type: "abort", id, why });
   }
 
-  /** The newest topology, or the first one as soon as it is there. */
-  whenTopology(done: (topology: Topology) => void): void {
-    if (this.#topology === null) this.#topologyListeners.push(done);
-    else done(this.#topology);
+  /** The newest one; null before the first. */
+  get topology(): Topology | null {
+    return this.#topology;
+  }
+
+  /** Calls back with every topology from now on, until the function that it returns is called. */
+  onTopology(listener: (topology: Topology) => void): () => void {
+    this.#topologyListeners.add(listener);
+    return () => this.#topologyListeners.delete(listener);
+  }
+
+  /** Asks for the present topology. */
+  refresh(): void {
+    this.#transport.refresh();
   }
 
   status(): ClientStatus {
@@ -80,10 +90,8 @@ export class ClientDriver {
 
   #onTopology(topology: Topology): void {
     this.#topology = topology;
-    const listeners = this.#topologyListeners;
-    this.#topologyListeners = [];
     this.#step({ type: "topology", topology });
-    for (const listener of listeners) listener(topology);
+    for (const listener of this.#topologyListeners) listener(topology);
   }
 
   #step(input: Input): void {
@@ -103,8 +111,8 @@ export class ClientDriver {
     switch (effect.type) {
       case "send": {
         const { attempt, node, request } = effect;
-        this.#transport.send(node, request, (reply, leader) => {
-          this.#step({ type: "reply", attempt, reply, leader });
+        this.#transport.send(node, request, (reply, leader, index) => {
+          this.#step({ type: "reply", attempt, reply, leader, index });
         });
         return;
       }
