@@ -20,6 +20,7 @@ import { parseAdminRequest } from "../http/admin-schema.ts";
 import type { Access } from "../security/access.ts";
 import type { Audit } from "../security/audit.ts";
 import { runCall } from "./call.ts";
+import { ClientWatches } from "./watching.ts";
 import { topologyOf } from "./topology.ts";
 
 export interface AttachedHost {
@@ -46,10 +47,14 @@ export interface AttachedPeer {
   access(): Access | null;
 }
 
+/** With more than this unsent, the client's watches pause until it has read. */
+const WATCH_BUFFER_BYTES = 1024 * 1024;
+
 export class AttachedClient implements FrameStreamOwner {
   readonly #host: AttachedHost;
   readonly #who: AttachedPeer;
   readonly #stream: FrameStream;
+  readonly #watches: ClientWatches;
   #requests = 0;
   #requestBytes = 0;
   #paused = false;
@@ -59,11 +64,20 @@ export class AttachedClient implements FrameStreamOwner {
     this.#host = host;
     this.#who = who;
     this.#stream = new FrameStream(socket, this);
+    this.#watches = new ClientWatches({
+      node: host.node,
+      access: () => who.access(),
+      send: (message) => {
+        this.#send(message);
+        this.#settle();
+      },
+    });
   }
 
   /** Takes no more requests, answers what is under way, then closes. */
   close(): void {
     this.#ending = true;
+    this.#watches.closeAll();
     this.#closeWhenDone();
   }
 
@@ -93,6 +107,14 @@ export class AttachedClient implements FrameStreamOwner {
       case "admin":
         this.#administer(message.id, message.request);
         break;
+      case "watch":
+        this.#watches.watch(message);
+        break;
+      case "unwatch":
+      case "pause":
+      case "resume":
+        this.#watches[message.type](message.id);
+        break;
     }
     this.#settle();
   }
@@ -103,6 +125,7 @@ export class AttachedClient implements FrameStreamOwner {
   }
 
   onClose(): void {
+    this.#watches.closeAll();
     this.#host.detached(this);
   }
 
@@ -176,6 +199,7 @@ export class AttachedClient implements FrameStreamOwner {
       this.#stream.destroy();
       return;
     }
+    this.#watches.setFull(unsent > WATCH_BUFFER_BYTES);
     const bytes = this.#requestBytes + unsent;
     if (!this.#paused) {
       if (this.#requests > maxPipelinedCommands || bytes > maxPipelinedBytes) {
