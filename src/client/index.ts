@@ -2,7 +2,7 @@
 export { ERRORS, type ErrorCode, KvorumError } from "../core/errors.ts";
 export type { CallDefaults, ConditionalWriteOptions, ReadOptions, WriteOptions } from "./calls/options.ts";
 export { type ClientOptions, type Database, type KeyspaceOf, type Keyspaces, openClient } from "./connect.ts";
-export { BatchError, InvalidValueError, type ValueIssue } from "./errors.ts";
+export { BatchError, CompactedError, InvalidValueError, type ValueIssue } from "./errors.ts";
 export type { ClientRuntime } from "./driver.ts";
 export type { CounterKeyspace } from "./keyspaces/counter.ts";
 export type { MapKeyspace } from "./keyspaces/map.ts";
@@ -13,3 +13,4 @@ export type { Delivery } from "./machine/outcome.ts";
 export { bytes, type Codec, json, text } from "./schema/codec.ts";
 export { counter, map, register, set } from "./schema/keyspaces.ts";
 export type * from "./transport.ts";
+export type { Change, Watch, WatchOptions } from "./watch/watch.ts";
