@@ -5,7 +5,7 @@ import { ERRORS, type ErrorCode } from "../../../core/errors.ts";
 import type { GroupId } from "../../../core/ids.ts";
 import type { KeyspaceInfo, KvorumNode, WatchEvent, WatchHandle } from "../../../node/api.ts";
 import { errorAnswer } from "../errors.ts";
-import { HttpProblem, problem } from "../problems.ts";
+import { type HttpProblem, problem } from "../problems.ts";
 import type { Addressing } from "./address.ts";
 import { malformed } from "./calls.ts";
 import { bytesOut, jsonOf } from "./inputs.ts";
