@@ -108,6 +108,7 @@ function shape(schema: Json, indent = ""): string {
     const inner = shape(items as Json, indent);
     return inner.includes(" | ") && !inner.startsWith("{") ? `(${inner})[]` : `${inner}[]`;
   }
+  if (Array.isArray(type)) return type.join(" | ");
   if (type !== "object") return String(type ?? "any");
   const fields = Object.entries((properties ?? {}) as Readonly<Record<string, Json>>);
   if (fields.length === 0) return "{ }";
