@@ -1,7 +1,7 @@
 /** What a node offers to its doors (RESP, HTTP, the command line) and to the simulator's clients. */
 import type { ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
-import type { Millis } from "../core/machine.ts";
+import type { LogIndex, Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { Envelope } from "../data/delivery.ts";
@@ -14,6 +14,8 @@ export interface CallOptions {
   readonly timeout?: Millis;
   /** For reads. Default linearizable. */
   readonly consistency?: Consistency;
+  /** For other reads than linearizable ones: an index that the caller has seen in a reply, to read its own writes. */
+  readonly atLeast?: LogIndex;
   /**
    * For writes: not to be done more than once, however often it is sent, and so tried again here until the deadline also
    * where an attempt may have been done. A session's operations lie in one shard: that of its token.
@@ -21,7 +23,8 @@ export interface CallOptions {
   readonly envelope?: Envelope;
 }
 
-export type ReplyCallback = (reply: Reply) => void;
+/** `index`: the reply shows everything up to there of its group's log; null where that is not known, as in failures. */
+export type ReplyCallback = (reply: Reply, index: LogIndex | null) => void;
 
 /** The protocols that a keyspace can choose from. */
 export const REPLICATIONS = ["raft"] as const;
@@ -200,6 +203,8 @@ export interface KvorumNode {
   watch(group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle;
   /** Every shard of every keyspace, in a stable order; the catalog's present state. */
   shards(): readonly ShardInfo[];
+  /** Who leads the group, as far as this node knows. */
+  leaderOf(group: GroupId): NodeId | null;
   keyspaces(): readonly KeyspaceInfo[];
   /** The name of the keyspace that a key belongs to; null while there are none. */
   keyspaceOfKey(key: Uint8Array): string | null;

@@ -390,11 +390,7 @@ export class Node implements KvorumNode {
     if (running === null || this.#closing) return;
     const deadline = this.#world.clock.now() + this.#options.requestTimeout;
     const request = new Request(
-      SYSTEM_GROUP,
-      NO_OPERATION,
-      false,
-      "linearizable",
-      deadline,
+      { group: SYSTEM_GROUP, operation: NO_OPERATION, write: false, deadline },
       null,
       (_reply, failure) => {
         if (failure !== null) {
@@ -629,7 +625,7 @@ export class Node implements KvorumNode {
     parts.forEach((part, i) => {
       this.#submit(part.group, { kind: "command", ...part.call }, write, options, (reply) => {
         replies[i] = reply;
-        if (--open === 0) done(mergeReplies(call, parts, replies));
+        if (--open === 0) done(mergeReplies(call, parts, replies), null);
       });
     });
   }
@@ -704,7 +700,7 @@ export class Node implements KvorumNode {
 
   #answer(reply: Reply, done: ReplyCallback): void {
     if (reply instanceof Failure) this.#counters.failures++;
-    done(reply);
+    done(reply, null);
   }
 
   #submit(
@@ -718,19 +714,21 @@ export class Node implements KvorumNode {
     const { router } = this.#running!;
     const timeout = options.timeout ?? this.#options.requestTimeout;
     const deadline = this.#world.clock.now() + timeout;
-    const consistency = options.consistency ?? "linearizable";
     this.#inFlight++;
     const { envelope } = options;
     const request = new Request(
-      group,
-      envelope === undefined ? operation : { ...operation, envelope },
-      write,
-      consistency,
-      deadline,
+      {
+        group,
+        operation: envelope === undefined ? operation : { ...operation, envelope },
+        write,
+        consistency: options.consistency ?? "linearizable",
+        atLeast: options.atLeast ?? 0,
+        deadline,
+      },
       router.retry,
-      (reply, failure) => {
+      (reply, failure, index) => {
         this.#inFlight--;
-        if (failure === null) done(reply);
+        if (failure === null) done(reply, index);
         else this.#answer(failureReply(failure.error, failure.detail), done);
       },
     );
@@ -747,14 +745,9 @@ export class Node implements KvorumNode {
       return;
     }
     const timeout = this.#options.requestTimeout;
-    const request = new Request(
-      group,
-      operation,
-      true,
-      "linearizable",
-      this.#world.clock.now() + timeout,
-      null,
-      (reply, failure) => done(failure === null ? reply : null),
+    const deadline = this.#world.clock.now() + timeout;
+    const request = new Request({ group, operation, write: true, deadline }, null, (reply, failure) =>
+      done(failure === null ? reply : null),
     );
     this.#deadlines.watch(request, timeout);
     replica.propose(request);
@@ -792,11 +785,12 @@ export class Node implements KvorumNode {
     return this.keyspaces().flatMap((keyspace) => keyspace.shardList);
   }
 
+  leaderOf(group: GroupId): NodeId | null {
+    return this.#running?.replicas.get(group)?.leader ?? null;
+  }
+
   keyspaces(): readonly KeyspaceInfo[] {
-    return describeKeyspaces(
-      this.#table.catalog,
-      (group) => this.#running?.replicas.get(group)?.leader ?? null,
-    );
+    return describeKeyspaces(this.#table.catalog, (group) => this.leaderOf(group));
   }
 
   whenReady(callback: () => void): void {

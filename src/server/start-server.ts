@@ -18,6 +18,7 @@ import { createNodeRandom } from "../world/node-random.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { type ServerOptions, formatAddress } from "./options.ts";
 import { type RespServer, createRespServer } from "./resp/server.ts";
+import { Security } from "./security/security.ts";
 
 export interface RunningServer {
   readonly node: KvorumNode;
@@ -57,6 +58,7 @@ export async function startServer(
     const node = await startNode(world, nodeOptions(options, ports, version, lag.lagMilliseconds), fatal);
     undo.push(() => new Promise((done) => node.close(done)));
 
+    const security = new Security({ node, log, trustNetwork: options.insecure });
     const http = await startHttpServer(
       node,
       {
@@ -64,11 +66,13 @@ export async function startServer(
         port: ports.http,
         allowedHosts: options.allowedHosts,
         corsOrigins: options.corsOrigins,
+        security,
+        openMetrics: options.openMetrics,
       },
       log,
     );
     undo.push(() => http.close());
-    const resp = await openResp(node, options, ports.resp, log);
+    const resp = await openResp(node, security, options, ports.resp, log);
     undo.push(() => new Promise((done) => resp.close(done)));
 
     return {
@@ -158,6 +162,7 @@ async function startNode(world: World, options: NodeOptions, fatal: Fatal): Prom
 
 async function openResp(
   node: KvorumNode,
+  security: Security,
   options: ServerOptions,
   port: number,
   log: Logger,
@@ -165,6 +170,7 @@ async function openResp(
   const { limits } = options;
   const server = createRespServer({
     node,
+    security,
     host: options.host,
     port,
     log,

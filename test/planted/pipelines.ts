@@ -11,6 +11,7 @@ import { findCommand } from "../../src/data/commands.ts";
 import type { KvorumNode } from "../../src/node/api.ts";
 import { CommandTable } from "../../src/server/resp/command-table.ts";
 import { Connection, type ConnectionHost } from "../../src/server/resp/connection.ts";
+import { Security } from "../../src/server/security/security.ts";
 import { CursorTable } from "../../src/server/resp/cursors.ts";
 import { DEFAULT_OPTIONS, newStats } from "../../src/server/resp/options.ts";
 import type { DataCommand } from "../../src/server/resp/session.ts";
@@ -74,6 +75,7 @@ function doorOf(node: KvorumNode, defer: (work: () => void) => void): Connection
     clients: new Map(),
     cursors: new CursorTable(1),
     commands: COMMANDS,
+    security: new Security({ node, log: LOG, trustNetwork: true }),
     probe: dataCommand(".version"),
     writer: new ReplyWriter(),
     startedAt: 0,
@@ -81,6 +83,7 @@ function doorOf(node: KvorumNode, defer: (work: () => void) => void): Connection
     commandsPerSecond: 0,
     scheduleFlush: (connection) => defer(() => connection.flush()),
     relieve: () => undefined,
+    attach: () => undefined,
     closed: () => undefined,
   };
 }

@@ -7,16 +7,21 @@
  *   GET  /metrics        Prometheus
  *   GET  /v1/status      `NodeStatus`
  *   GET  /v1/keyspaces   `KeyspaceInfo[]`
- *   POST /v1/admin       an `AdminRequest`; answers `{ ok: true, detail }` or an error
+ *   GET  /v1/users       names and grants
+ *   POST /v1/admin       an `AdminInput`; answers `{ ok: true, detail }` or an error
  *   /v1/keyspaces/…      reading, writing and watching: `data/routes.ts`, `data/watch.ts`
  *   GET  /v1/openapi.json, /v1/docs   what all of these take and answer
+ *
+ * `authentication.ts` says who may do which.
  */
 import Fastify, { type FastifyInstance } from "fastify";
 import type { Address, Logger } from "../../core/world.ts";
 import type { KvorumNode } from "../../node/api.ts";
 import { formatAddress } from "../notation.ts";
+import { Security } from "../security/security.ts";
 import { type AccessOptions, guardAccess } from "./access.ts";
 import { serveAdministration } from "./administration.ts";
+import { authenticate } from "./authentication.ts";
 import { serveData } from "./data/serve.ts";
 import { serveDocuments } from "./documents.ts";
 import { serveHealth } from "./health.ts";
@@ -25,6 +30,10 @@ import { answerProblems, BODY_LIMIT_BYTES } from "./problems.ts";
 export interface HttpOptions extends AccessOptions {
   /** 0: any free port. */
   readonly port: number;
+  /** Default: one of its own, which knows the node's users. */
+  readonly security?: Security;
+  /** /metrics needs no login. Default false. */
+  readonly openMetrics?: boolean;
 }
 
 export interface HttpServer {
@@ -72,8 +81,10 @@ export function buildApp(
   });
   answerProblems(app, log);
   guardAccess(app, options);
+  const security = options.security ?? new Security({ node, log });
+  const authentication = authenticate(app, security, options.openMetrics ?? false);
   serveHealth(app, node);
-  serveAdministration(app, node);
+  serveAdministration(app, node, security, authentication);
   serveDocuments(app, node);
   serveData(app, node);
   return app;

@@ -66,6 +66,10 @@ const keyspaceInfo = z.looseObject({
   limits: z.looseObject({ maxKeyBytes: z.int(), maxValueBytes: z.int() }),
   shardList: z.array(z.looseObject({ group: z.int(), shard: z.int(), leader: z.int().nullable() })),
 });
+const userInfo = z.looseObject({
+  name: z.string(),
+  grants: z.array(z.looseObject({ keyspace: z.string(), role: z.string() })),
+});
 const readiness = z.looseObject({ ready: z.boolean(), reason: z.string().optional() });
 const nodeStatus = z.looseObject({ version: z.string(), name: z.string(), ready: z.boolean() });
 
@@ -82,6 +86,7 @@ const OTHER_ROUTES: readonly RouteInfo[] = [
   get("/metrics", "metrics", "For Prometheus.", z.string(), "text/plain"),
   get("/v1/status", "status", "The node, its cluster and its replicas.", nodeStatus),
   get("/v1/keyspaces", "keyspaces", "All keyspaces with their shards.", z.array(keyspaceInfo)),
+  get("/v1/users", "users", "The users and what they may do; never their passwords.", z.array(userInfo)),
   get("/v1/openapi.json", "openapi", "This document.", z.looseObject({})),
   get("/v1/docs", "docs", "This document as a page.", z.string(), "text/html"),
   {
@@ -89,7 +94,7 @@ const OTHER_ROUTES: readonly RouteInfo[] = [
     path: "/v1/admin",
     id: "administer",
     group: "Cluster",
-    summary: "Create, alter and drop keyspaces; remove nodes; move leaders",
+    summary: "Create, alter and drop keyspaces; remove nodes; move leaders; set and delete users",
     query: z.strictObject({}),
     headers: [],
     body: adminSchema,

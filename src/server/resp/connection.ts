@@ -15,14 +15,18 @@ import { binaryString } from "../../core/bytes.ts";
 import { Failure, OK, QUEUED, type Reply } from "../../core/reply.ts";
 import type { Args, CommandSpec } from "../../data/contract.ts";
 import type { CallOptions, Consistency } from "../../node/api.ts";
+import type { Access as Rights } from "../security/access.ts";
+import type { Principal } from "../security/security.ts";
+import { refusalOf } from "./authorise.ts";
 import type { CommandTable } from "./command-table.ts";
 import { unknownCommand, wrongArity } from "./failures.ts";
 import { type Access, CommandOrder, Operation } from "./order.ts";
-import { ProtocolError, RequestParser } from "./parser.ts";
+import { type ParserLimits, ProtocolError, RequestParser } from "./parser.ts";
 import type {
   Command,
   DataCommand,
   ImmediateCommand,
+  LoginCommand,
   OrderedCommand,
   ReplyMode,
   ServerContext,
@@ -30,6 +34,7 @@ import type {
 } from "./session.ts";
 import { EXECABORT, Transaction, Watches } from "./transaction.ts";
 import { Window } from "./window.ts";
+import type { AttachedPeer } from "../wire/attached-client.ts";
 import { flattened, type ReplyWriter, type RespVersion, replyBytes } from "./writer.ts";
 
 /** What a connection needs from its server beyond what commands may see. */
@@ -44,7 +49,13 @@ export interface ConnectionHost extends ServerContext {
   /** The buffers of all clients together are over their limit. */
   relieve(): void;
   closed(connection: Connection): void;
+  /** `closed` was called before. The socket is somebody else's now. */
+  attach(socket: Socket, peer: AttachedPeer): void;
 }
+
+/** The limits of clients that have not logged in, as in Redis: enough for that. */
+const STRANGERS_BULK_BYTES = 16 * 1024;
+const STRANGERS_COMMAND_BYTES = 64 * 1024;
 
 /** As many bytes are handed to the socket at once, and as many may wait in it before the next are written. */
 const WRITE_BYTES = 512 * 1024;
@@ -56,6 +67,8 @@ const CALL_OPTIONS: Readonly<Record<Consistency, CallOptions>> = {
 };
 
 const NO_ARGS: Args = [];
+
+const NOT_IN_MULTI = new Failure("ERR Command not allowed inside a transaction");
 
 /** UNWATCH as part of a transaction: EXEC has checked the watches by then, and forgets them anyway. */
 const UNWATCH_WITHIN: ImmediateCommand = {
@@ -92,6 +105,27 @@ class Answer implements Slot {
     this.silent = silent;
     this.bytes = bytes;
   }
+}
+
+/** The place of the reply to a login, which comes later. */
+class LoginSlot implements Slot {
+  answered = false;
+  reply: Reply = null;
+  version: RespVersion;
+  readonly silent: boolean;
+  bytes: number;
+  constructor(version: RespVersion, silent: boolean, bytes: number) {
+    this.version = version;
+    this.silent = silent;
+    this.bytes = bytes;
+  }
+}
+
+/** What was sent behind a login that is not decided yet. */
+interface Held {
+  readonly command: Command | Failure;
+  readonly args: Args;
+  readonly bytes: number;
 }
 
 abstract class Running extends Operation implements Slot {
@@ -247,6 +281,7 @@ export class Connection implements Session {
   readonly server: ConnectionHost;
   readonly peer: string;
   readonly local: string;
+  readonly address: string;
   readonly connectedAt = Date.now();
   lastActiveAt = this.connectedAt;
   name = "";
@@ -255,6 +290,7 @@ export class Connection implements Session {
   version: RespVersion = 2;
   consistency: Consistency = "linearizable";
   replyMode: ReplyMode = "on";
+  principal: Principal | null = null;
 
   readonly #socket: Socket;
   readonly #parser: RequestParser;
@@ -272,6 +308,14 @@ export class Connection implements Session {
 
   #flushScheduled = false;
   #paused = false;
+  /** Null while no login is under way. */
+  #held: Held[] | null = null;
+  /** The client has not logged in, as of what was read last, and has to. */
+  #stranger = true;
+  /** Later commands are ignored. */
+  #quitting = false;
+  /** Nothing more is read as RESP; the socket is handed over once all replies are sent. */
+  #attaching = false;
   /** Nothing more will be read; the socket closes once all replies are sent. */
   #ending = false;
   #closed = false;
@@ -283,9 +327,10 @@ export class Connection implements Session {
     this.id = id;
     this.server = server;
     this.#socket = socket;
+    this.address = socket.remoteAddress ?? "?";
     this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
     this.local = `${socket.localAddress ?? "?"}:${socket.localPort ?? 0}`;
-    this.#parser = new RequestParser(server.options, this);
+    this.#parser = new RequestParser(this.#limits(), this);
     this.#window = new Window(server.options.maxPipelinedBytes, () => this.outputBytes);
     socket.on("data", (chunk) => this.#onData(chunk));
     socket.on("drain", () => this.#onDrain());
@@ -303,6 +348,10 @@ export class Connection implements Session {
   /** Nothing is owed to the client. */
   get idle(): boolean {
     return this.#slots.length === this.#head;
+  }
+
+  get access(): Rights | null {
+    return this.server.security.access(this.principal, this.address);
   }
 
   get queued(): number {
@@ -328,12 +377,19 @@ export class Connection implements Session {
     this.version = 2;
     this.consistency = "linearizable";
     this.replyMode = "on";
+    this.principal = null;
   }
 
   closeAfterReply(): void {
     this.#ending = true;
+    this.#quitting = true;
     this.#parser.stop();
     this.#scheduleFlush();
+  }
+
+  attach(): void {
+    this.#attaching = true;
+    this.closeAfterReply();
   }
 
   kill(reason: string): void {
@@ -346,15 +402,39 @@ export class Connection implements Session {
   onCommand(source: Uint8Array, nameStart: number, nameEnd: number, args: Uint8Array[], bytes: number): void {
     const { server } = this;
     server.stats.commands++;
-    this.#advanceReplyMode();
     const command = server.commands.find(source, nameStart, nameEnd);
-    if (command === undefined) {
-      this.#refuse(unknownCommand(source.subarray(nameStart, nameEnd), args));
+    this.#take(command ?? unknownCommand(source.subarray(nameStart, nameEnd), args), args, bytes);
+  }
+
+  onOversized(reason: string): void {
+    this.server.stats.commands++;
+    this.#take(new Failure(`ERR ${reason}`), NO_ARGS, 0);
+  }
+
+  #take(command: Command | Failure, args: Args, bytes: number): void {
+    if (this.#held === null) {
+      this.#dispatch(command, args, bytes);
+      return;
+    }
+    this.#held.push({ command, args, bytes });
+    this.#inputBytes += bytes;
+  }
+
+  /** `command` as a failure: why it is none. */
+  #dispatch(command: Command | Failure, args: Args, bytes: number): void {
+    this.#advanceReplyMode();
+    if (command instanceof Failure) {
+      this.#refuse(command);
       return;
     }
     const { arity } = command;
     if (arity >= 0 ? args.length + 1 !== arity : args.length + 1 < -arity) {
       this.#refuse(wrongArity(command.name));
+      return;
+    }
+    const refusal = this.#forbidden(command, args);
+    if (refusal !== null) {
+      this.#refuse(refusal);
       return;
     }
     this.#lastCommand = command;
@@ -369,15 +449,77 @@ export class Connection implements Session {
       case "ordered":
         this.#submit(new OrderedOperation(this, command, args, bytes));
         return;
+      case "login":
+        this.#logIn(command, args, bytes);
+        return;
       case "transaction":
         this.#transactional(command.name, args, bytes);
     }
   }
 
-  onOversized(reason: string): void {
-    this.server.stats.commands++;
-    this.#advanceReplyMode();
-    this.#refuse(new Failure(`ERR ${reason}`));
+  #forbidden(command: Command, args: Args): Failure | null {
+    const { access } = this;
+    const refusal = refusalOf(command, args, access, this.server.node);
+    const user = access?.user ?? null;
+    if (refusal !== null && user !== null) {
+      this.server.security.audit.refused(user, this.address, "resp", command.name);
+    }
+    return refusal;
+  }
+
+  /** Nothing behind a login is looked at before it is decided: it may be meant for the user who logs in. */
+  #logIn(command: LoginCommand, args: Args, bytes: number): void {
+    let slot: LoginSlot | null = null;
+    let atOnce: Reply | undefined;
+    command.run(this, args, (reply) => {
+      if (slot === null) atOnce = reply;
+      else this.#loggedIn(slot, reply);
+    });
+    if (atOnce !== undefined) {
+      this.#push(atOnce);
+      return;
+    }
+    slot = new LoginSlot(this.version, this.replyMode !== "on", bytes);
+    this.#slots.push(slot);
+    this.#inputBytes += bytes;
+    this.#held = [];
+    this.#stranger = false;
+  }
+
+  #loggedIn(slot: LoginSlot, reply: Reply): void {
+    if (this.#closed) return;
+    if (reply instanceof Failure) this.server.stats.errors++;
+    this.#inputBytes -= slot.bytes;
+    slot.answered = true;
+    slot.reply = reply;
+    slot.version = this.version;
+    slot.bytes = replyBytes(reply);
+    this.#replyBytes += slot.bytes;
+    if (this.#slots[this.#head] === slot) this.#scheduleFlush();
+    const held = this.#held ?? [];
+    this.#held = null;
+    this.#guarded(() => {
+      for (const { command, args, bytes } of held) {
+        this.#inputBytes -= bytes;
+        if (!this.#quitting) this.#take(command, args, bytes);
+      }
+    });
+    this.#settle();
+  }
+
+  #limits(): ParserLimits {
+    const { options } = this.server;
+    const isStranger = (): boolean => this.#stranger;
+    return {
+      get maxBulkBytes() {
+        return isStranger() ? Math.min(options.maxBulkBytes, STRANGERS_BULK_BYTES) : options.maxBulkBytes;
+      },
+      get maxCommandBytes() {
+        return isStranger()
+          ? Math.min(options.maxCommandBytes, STRANGERS_COMMAND_BYTES)
+          : options.maxCommandBytes;
+      },
+    };
   }
 
   /** An operation whose turn in the order has come. */
@@ -421,8 +563,20 @@ export class Connection implements Session {
     }
     this.#compact();
     this.#window.drain();
-    if (this.#ending && this.#slots.length === 0) this.#socket.destroySoon();
+    if (this.#ending && this.#slots.length === 0 && this.#held === null) {
+      if (this.#attaching) this.#handOver();
+      else this.#socket.destroySoon();
+    }
     this.#settle();
+  }
+
+  #handOver(): void {
+    const { address, peer, principal, server } = this;
+    const socket = this.#socket;
+    for (const event of ["data", "drain", "end", "error", "close"]) socket.removeAllListeners(event);
+    this.#onClose();
+    server.attach(socket, { peer, address, access: () => server.security.access(principal, address) });
+    socket.resume();
   }
 
   #write(pieces: readonly Uint8Array[]): void {
@@ -452,8 +606,15 @@ export class Connection implements Session {
     if (this.#ending || this.#closed) return;
     this.lastActiveAt = Date.now();
     this.server.stats.bytesIn += chunk.length;
+    this.#stranger = this.#held === null && this.access === null;
+    this.#guarded(() => this.#parser.feed(chunk));
+    this.#settle();
+  }
+
+  /** What goes wrong with the requests of one client is the end of that client only. */
+  #guarded(work: () => void): void {
     try {
-      this.#parser.feed(chunk);
+      work();
     } catch (error) {
       if (!(error instanceof ProtocolError)) {
         this.server.log.error({ client: this.peer, error: String(error) }, "a request broke the RESP door");
@@ -466,7 +627,6 @@ export class Connection implements Session {
       this.#push(new Failure(`ERR ${error.message}`));
       this.closeAfterReply();
     }
-    this.#settle();
   }
 
   #onDrain(): void {
@@ -486,6 +646,7 @@ export class Connection implements Session {
     this.#parser.stop();
     this.#order.stop();
     this.#window.stop();
+    this.#held = null;
     this.#slots = [];
     this.#head = 0;
     this.server.stats.bufferedBytes -= this.#reportedBytes;
@@ -507,12 +668,17 @@ export class Connection implements Session {
     }
     const commands = this.#slots.length - this.#head;
     const bytes = this.#inputBytes + unsent;
+    const held = this.#held !== null;
     if (!this.#paused) {
-      if (commands > options.maxPipelinedCommands || bytes > options.maxPipelinedBytes) {
+      if (held || commands > options.maxPipelinedCommands || bytes > options.maxPipelinedBytes) {
         this.#paused = true;
         this.#socket.pause();
       }
-    } else if (commands * 2 <= options.maxPipelinedCommands && bytes * 2 <= options.maxPipelinedBytes) {
+    } else if (
+      !held &&
+      commands * 2 <= options.maxPipelinedCommands &&
+      bytes * 2 <= options.maxPipelinedBytes
+    ) {
       this.#paused = false;
       this.#socket.resume();
     }
@@ -568,10 +734,13 @@ export class Connection implements Session {
           new Failure(`ERR ${command.name.toUpperCase()} cannot be part of a transaction in Kvorum`),
         );
         return true;
+      case "login":
+        this.#refuse(NOT_IN_MULTI);
+        return true;
       case "immediate":
         if (command.multi === "now") return false;
         if (command.multi === "refuse") {
-          this.#refuse(new Failure("ERR Command not allowed inside a transaction"));
+          this.#refuse(NOT_IN_MULTI);
           return true;
         }
         return this.#enqueue(transaction, command, args, bytes);
@@ -646,6 +815,12 @@ export class Connection implements Session {
     this.#watches = new Watches();
     if (transaction.failed) {
       this.#push(EXECABORT);
+      return;
+    }
+    // Its user's roles may have changed since.
+    const refusal = transaction.refusal((command, args) => this.#forbidden(command, args));
+    if (refusal !== null) {
+      this.#push(refusal);
       return;
     }
     const operation = new ExecOperation(this, transaction, watches);

@@ -1,6 +1,6 @@
 /** A node in memory: the real commands over the real shard machines, with replication played by delays. */
 import { hashSlot, shardOfSlot } from "../../placement/hash-slot.ts";
-import { groupId, nodeId, type GroupId } from "../../core/ids.ts";
+import { groupId, nodeId, type GroupId, type NodeId } from "../../core/ids.ts";
 import { Failure, type Reply } from "../../core/reply.ts";
 import { BatchBuilder } from "../../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../../data/contract.ts";
@@ -49,6 +49,9 @@ function transact(shard: Shard, calls: readonly CommandCall[], watched: readonly
   const { time, seed, maxValueBytes } = shard;
   return shard.apply(builder.finish({ time, seed, maxValueBytes }))[0]!;
 }
+
+/** Of every reply: this node has no log. */
+const INDEX = 7;
 
 export class FakeNode implements KvorumNode {
   /** May be changed at any time. */
@@ -134,20 +137,22 @@ export class FakeNode implements KvorumNode {
     this.lastOptions = options;
     const refusal = this.failure ?? refuseMalformed(call);
     if (refusal !== null) {
-      done(refusal);
+      done(refusal, null);
       return;
     }
     const parts = splitByShard(this.#table, call);
     if (parts instanceof Failure) {
-      done(parts);
+      done(parts, null);
       return;
     }
     const replies: Reply[] = [];
     let open = parts.length;
     parts.forEach((part, i) => {
-      this.#submit(part.group, part.call, (reply) => {
+      this.#submit(part.group, part.call, (reply, index) => {
         replies[i] = reply;
-        if (--open === 0) done(parts.length === 1 ? reply : mergeReplies(call, parts, replies));
+        if (--open > 0) return;
+        if (parts.length === 1) done(reply, index);
+        else done(mergeReplies(call, parts, replies), null);
       });
     });
   }
@@ -156,7 +161,7 @@ export class FakeNode implements KvorumNode {
     this.calls++;
     const refusal = this.failure ?? refuseMalformed(call);
     if (refusal === null) this.#submit(group, call, done);
-    else done(refusal);
+    else done(refusal, null);
   }
 
   transaction(
@@ -167,19 +172,23 @@ export class FakeNode implements KvorumNode {
   ): void {
     this.calls++;
     const group = groupOfTransaction(this.#table, calls, watched);
-    if (group instanceof Failure) done(group);
-    else this.#commit(group, () => done(transact(this.#shard(group), calls, watched)));
+    if (group instanceof Failure) done(group, null);
+    else this.#commit(group, () => done(transact(this.#shard(group), calls, watched), INDEX));
+  }
+
+  leaderOf(group: GroupId): NodeId | null {
+    return this.shards().find((shard) => shard.group === group)?.leader ?? null;
   }
 
   #submit(group: GroupId, call: CommandCall, done: ReplyCallback): void {
     const shard = this.#shard(group);
     if (call.spec.access === "read") {
-      if (this.#atOnce && this.held === null) done(shard.read(call, Date.now()));
-      else this.#later(() => done(shard.read(call, Date.now())));
+      if (this.#atOnce && this.held === null) done(shard.read(call, Date.now()), INDEX);
+      else this.#later(() => done(shard.read(call, Date.now()), INDEX));
     } else {
       // As the real node does: the arguments are the caller's again once this returns.
       const kept = { spec: call.spec, args: call.args.map((arg) => Uint8Array.from(arg)) };
-      this.#commit(group, () => done(shard.write(kept)[0]!));
+      this.#commit(group, () => done(shard.write(kept)[0]!, INDEX));
     }
   }
 

@@ -11,6 +11,7 @@ export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
 }
 
+/** Looked at for every argument: they may change while a connection lives. */
 export interface ParserLimits {
   /** A longer argument is skipped, and its command answered with an error; the connection stays usable. */
   readonly maxBulkBytes: number;
@@ -122,7 +123,7 @@ export class RequestParser {
 
   #read(chunk: Uint8Array, from: number): void {
     const end = chunk.length;
-    const maxBulkBytes = this.#limits.maxBulkBytes;
+    const limits = this.#limits;
     let at = from;
     // The name of the present command: in `chunk` unless it came earlier.
     let nameStart = 0;
@@ -161,10 +162,10 @@ export class RequestParser {
       }
       at = this.#after;
       this.#commandBytes += length + ARGUMENT_OVERHEAD;
-      if (length > maxBulkBytes) {
-        this.#oversize(`an argument of ${length} bytes is over the limit of ${maxBulkBytes} bytes`);
-      } else if (this.#commandBytes > this.#limits.maxCommandBytes) {
-        this.#oversize(`the command is over the limit of ${this.#limits.maxCommandBytes} bytes`);
+      if (length > limits.maxBulkBytes) {
+        this.#oversize(`an argument of ${length} bytes is over the limit of ${limits.maxBulkBytes} bytes`);
+      } else if (this.#commandBytes > limits.maxCommandBytes) {
+        this.#oversize(`the command is over the limit of ${limits.maxCommandBytes} bytes`);
       }
 
       const bulkEnd = at + length;

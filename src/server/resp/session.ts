@@ -3,6 +3,9 @@ import type { Reply } from "../../core/reply.ts";
 import type { Logger } from "../../core/world.ts";
 import type { Args, CommandSpec } from "../../data/contract.ts";
 import type { Consistency, KvorumNode } from "../../node/api.ts";
+import type { Role } from "../../node/catalog/users.ts";
+import type { Access } from "../security/access.ts";
+import type { Principal, Security } from "../security/security.ts";
 import type { CursorTable } from "./cursors.ts";
 import type { RespOptions, RespStats } from "./options.ts";
 import type { RespVersion } from "./writer.ts";
@@ -18,6 +21,10 @@ export interface Session {
   /** host:port of the client, and of our end. */
   readonly peer: string;
   readonly local: string;
+  /** The client's address without the port. */
+  readonly address: string;
+  /** What the client may do now; null: it has to log in first. */
+  readonly access: Access | null;
   /** Wall-clock milliseconds since 1970. */
   readonly connectedAt: number;
   readonly lastActiveAt: number;
@@ -35,13 +42,17 @@ export interface Session {
   version: RespVersion;
   consistency: Consistency;
   replyMode: ReplyMode;
+  /** Who has logged in. */
+  principal: Principal | null;
 
-  /** Forgets everything the client has set up: transaction, watches, name, protocol, consistency (RESET). */
+  /** Forgets everything the client has set up: login, transaction, watches, name, protocol, consistency (RESET). */
   reset(): void;
   /** Sends what is owed, this command's reply included, and disconnects. Later commands are ignored. */
   closeAfterReply(): void;
   /** Disconnects at once. */
   kill(reason: string): void;
+  /** Sends what is owed, this command's reply included; from then on the connection speaks as `src/wire` says. */
+  attach(): void;
 }
 
 export interface ServerContext {
@@ -52,6 +63,7 @@ export interface ServerContext {
   readonly clients: ReadonlyMap<number, Session>;
   readonly cursors: CursorTable;
   readonly commands: CommandCatalog;
+  readonly security: Security;
   /** Wall-clock milliseconds since 1970. */
   readonly startedAt: number;
   readonly port: number;
@@ -74,6 +86,8 @@ interface SessionCommandBase extends CommandManual {
   readonly flags: readonly string[];
   /** What each does, by name. */
   readonly subcommands?: ReadonlyMap<string, string>;
+  /** For administrators of the cluster only: these subcommands, or all of it. */
+  readonly admin?: true | ReadonlySet<string>;
 }
 
 /** Answered at once, whatever is under way. `multi`: what it does between MULTI and EXEC. */
@@ -91,6 +105,16 @@ export interface OrderedCommand extends SessionCommandBase {
   readonly kind: "ordered";
   /** Position in `args` of the one key that it reads. */
   readonly key?: number;
+  /** Where the keys stand that it reads, when that depends on the arguments. */
+  keysRead?(args: Args): readonly number[];
+  /** A role that it needs in every keyspace there is. */
+  readonly everywhere?: Role;
+  run(session: Session, args: Args, done: (reply: Reply) => void): void;
+}
+
+/** AUTH and HELLO: answered at once or later; what the client has sent behind it waits until then. Not within MULTI. */
+export interface LoginCommand extends SessionCommandBase {
+  readonly kind: "login";
   run(session: Session, args: Args, done: (reply: Reply) => void): void;
 }
 
@@ -99,7 +123,7 @@ export interface TransactionCommand extends SessionCommandBase {
   readonly kind: "transaction";
 }
 
-export type SessionCommand = ImmediateCommand | OrderedCommand | TransactionCommand;
+export type SessionCommand = ImmediateCommand | OrderedCommand | LoginCommand | TransactionCommand;
 
 export interface DataCommand {
   readonly kind: "data";

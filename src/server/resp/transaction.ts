@@ -57,6 +57,15 @@ export class Transaction {
     }
   }
 
+  /** What `check` says of the first command that it does not let pass. */
+  refusal(check: (command: DataCommand | ImmediateCommand, args: Args) => Failure | null): Failure | null {
+    for (const { command, args } of this.#queued) {
+      const refusal = check(command, args);
+      if (refusal !== null) return refusal;
+    }
+    return null;
+  }
+
   /** All keys it touches or watches, as binary strings. */
   keys(watches: Watches): string[] {
     const keys = [...watches.names];

@@ -26,6 +26,8 @@ export interface Subcommand {
   readonly arity: number;
   /** How it is called, for HELP; then what it does. */
   readonly help: readonly [usage: string, effect: string];
+  /** For administrators of the cluster only. */
+  readonly admin?: true;
   /** `args` without the subcommand's name. */
   run(session: Session, args: Args): Reply;
 }
@@ -45,6 +47,7 @@ export function container(
     flags: ["noscript", "loading", "stale"],
     multi: "queue",
     subcommands: new Map([...all].map(([name, { help }]) => [name, help[1]])),
+    admin: new Set([...all].flatMap(([name, { admin }]) => (admin === true ? [name] : []))),
     run(session, args) {
       const name = word(args[0]).toLowerCase();
       if (name === "help") return help(facts.name, all);

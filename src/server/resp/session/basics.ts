@@ -35,6 +35,7 @@ export const BASIC_COMMANDS: readonly SessionCommand[] = [
   },
   {
     ...connection,
+    flags: [...connection.flags, "no_auth"],
     name: "quit",
     arity: -1,
     since: "1.0.0",
@@ -47,6 +48,7 @@ export const BASIC_COMMANDS: readonly SessionCommand[] = [
   },
   {
     ...connection,
+    flags: [...connection.flags, "no_auth"],
     name: "reset",
     arity: 1,
     since: "6.2.0",

@@ -11,6 +11,11 @@ export const invalidClientName = new Failure(
 
 const MAX_NAME_BYTES = 1024;
 
+/** Redis' name for everybody who has not logged in. */
+export const DEFAULT_USER = "default";
+
+export const userOf = (session: Session): string => session.access?.user ?? DEFAULT_USER;
+
 /** Printable ASCII without spaces: a name stands in one line of CLIENT LIST. */
 export const isClientName = (name: Uint8Array): boolean =>
   name.length <= MAX_NAME_BYTES && name.every((byte) => byte > 0x20 && byte < 0x7f);
@@ -57,6 +62,7 @@ export const CLIENT = container(
     },
     list: {
       arity: -2,
+      admin: true,
       help: [
         "LIST [TYPE <type> | ID <id> [<id> ...]]",
         "Return information about the client connections of this node.",
@@ -65,6 +71,7 @@ export const CLIENT = container(
     },
     kill: {
       arity: -3,
+      admin: true,
       help: [
         "KILL <ip:port> | <option> <value> ...",
         "Disconnect clients by ID, ADDR, LADDR, TYPE, USER or SKIPME.",
@@ -204,7 +211,7 @@ function describe(client: Session, now: number): string {
     ["tot-mem", client.inputBytes + client.outputBytes],
     ["events", "r"],
     ["cmd", client.lastCommand],
-    ["user", "default"],
+    ["user", userOf(client)],
     ["redir", -1],
     ["resp", client.version],
     ["lib-name", client.libraryName],
@@ -238,7 +245,9 @@ function kill(session: Session, args: Args): Reply {
     } else if (option === "ADDR") tests.push((client) => client.peer === text);
     else if (option === "LADDR") tests.push((client) => client.local === text);
     else if (option === "USER") {
-      if (text !== "default") return unrecognized("No such user", value);
+      const known = session.server.node.users().some(({ name }) => name === text);
+      if (text !== DEFAULT_USER && !known) return unrecognized("No such user", value);
+      tests.push((client) => userOf(client) === text);
     } else if (option === "TYPE") {
       const type = word(value);
       if (!CLIENT_TYPES.has(type)) return unrecognized("Unknown client type", value);

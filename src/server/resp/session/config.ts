@@ -28,6 +28,7 @@ export const CONFIG = container(
     },
     set: {
       arity: -4,
+      admin: true,
       help: ["SET <directive> <value> ...", "Refused: settings are made when a node is started."],
       run: (_session, args) =>
         new Failure(
@@ -37,6 +38,7 @@ export const CONFIG = container(
     },
     resetstat: {
       arity: 2,
+      admin: true,
       help: ["RESETSTAT", "Reset the statistics reported by INFO."],
       run({ server: { stats } }) {
         for (const counter of RESET) stats[counter] = 0;
@@ -45,6 +47,7 @@ export const CONFIG = container(
     },
     rewrite: {
       arity: 2,
+      admin: true,
       help: ["REWRITE", "Refused: there is no configuration file that Kvorum writes."],
       run: () => new Failure("ERR The server is running without a config file"),
     },

@@ -1,7 +1,8 @@
 /** Commands of Redis' own diagnostics: there is nothing to tell, and that is said in the shape clients expect. */
 import { Failure, OK, Status } from "../../../core/reply.ts";
 import type { SessionCommand } from "../session.ts";
-import { bulk, container } from "../values.ts";
+import { bulk, bulks, container } from "../values.ts";
+import { DEFAULT_USER, userOf } from "./client.ts";
 
 export const DIAGNOSTIC_COMMANDS: readonly SessionCommand[] = [
   container(
@@ -41,12 +42,16 @@ export const DIAGNOSTIC_COMMANDS: readonly SessionCommand[] = [
       whoami: {
         arity: 2,
         help: ["WHOAMI", "Return the current connection's user name."],
-        run: () => bulk("default"),
+        run: (session) => bulk(userOf(session)),
       },
       users: {
         arity: 2,
+        admin: true,
         help: ["USERS", "List all the registered user names."],
-        run: () => [bulk("default")],
+        run({ server }) {
+          const users = server.node.users().map(({ name }) => name);
+          return bulks(users.length === 0 ? [DEFAULT_USER] : users);
+        },
       },
     },
   ),
@@ -54,6 +59,7 @@ export const DIAGNOSTIC_COMMANDS: readonly SessionCommand[] = [
     kind: "immediate",
     group: "server",
     flags: ["admin", "noscript"],
+    admin: true,
     name: "debug",
     arity: -2,
     since: "1.0.0",

@@ -1,10 +1,10 @@
 /** INFO: Redis' sections with this node's real numbers where they exist, and one of our own. */
 import { release } from "node:os";
 import type { Reply } from "../../../core/reply.ts";
-import type { ServerContext, OrderedCommand } from "../session.ts";
+import type { OrderedCommand, ServerContext, Session } from "../session.ts";
 import { textOf } from "../failures.ts";
 import { bulk } from "../values.ts";
-import { onEveryShard } from "./shards.ts";
+import { onEveryShard, readableShards } from "./shards.ts";
 import { REDIS_VERSION } from "./version.ts";
 
 type Fields = readonly (readonly [string, string | number])[];
@@ -47,7 +47,7 @@ export const INFO: OrderedCommand = {
       finish();
       return;
     }
-    countKeys(server, (keys) => {
+    countKeys(session, (keys) => {
       texts.push(section(KEYSPACE, keys > 0 ? [["db0", `keys=${keys},expires=0,avg_ttl=0`]] : []));
       finish();
     });
@@ -60,10 +60,16 @@ function section(name: string, fields: Fields): string {
 }
 
 /** As far as this node knows right now: a shard that does not answer at once is left out. */
-function countKeys(server: ServerContext, done: (keys: number) => void): void {
+function countKeys(session: Session, done: (keys: number) => void): void {
   const options = { consistency: "stale", timeout: COUNT_TIMEOUT_MS } as const;
-  onEveryShard(server.node, ".dbsize", [], options, (replies: readonly Reply[]) =>
-    done(replies.reduce<number>((sum, reply) => (typeof reply === "number" ? sum + reply : sum), 0)),
+  onEveryShard(
+    session.server.node,
+    readableShards(session),
+    ".dbsize",
+    [],
+    options,
+    (replies: readonly Reply[]) =>
+      done(replies.reduce<number>((sum, reply) => (typeof reply === "number" ? sum + reply : sum), 0)),
   );
 }
 

@@ -5,7 +5,7 @@ import type { ShardInfo } from "../../../node/api.ts";
 import type { OrderedCommand, Session } from "../session.ts";
 import { SYNTAX_ERROR } from "../failures.ts";
 import { word } from "../values.ts";
-import { firstFailure, onEveryShard, onShard } from "./shards.ts";
+import { firstFailure, onEveryShard, onShard, readableShards } from "./shards.ts";
 import { type Page, readPage } from "./pages.ts";
 
 type Done = (reply: Reply) => void;
@@ -23,7 +23,7 @@ export const KEYSPACE_COMMANDS: readonly OrderedCommand[] = [
     summary: "Return the number of keys in all keyspaces",
     flags: ["readonly", "fast"],
     run: (session, _args, done) =>
-      count(session, (counts) => done(Array.isArray(counts) ? sum(counts) : counts)),
+      count(session, readableShards(session), (counts) => done(Array.isArray(counts) ? sum(counts) : counts)),
   },
   {
     kind: "ordered",
@@ -53,16 +53,20 @@ const options = (session: Session) => ({ consistency: session.consistency });
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
 /** Keys per shard, or the failure of one of them. */
-function count(session: Session, done: (counts: readonly number[] | Failure) => void): void {
-  onEveryShard(session.server.node, ".dbsize", [], options(session), (replies) => {
+function count(
+  session: Session,
+  shards: readonly ShardInfo[],
+  done: (counts: readonly number[] | Failure) => void,
+): void {
+  onEveryShard(session.server.node, shards, ".dbsize", [], options(session), (replies) => {
     done(firstFailure(replies) ?? replies.map(Number));
   });
 }
 
 /** Every key is as likely as any other: shards count by how many keys they hold. */
 function randomKey(session: Session, _args: unknown, done: Done): void {
-  const shards = session.server.node.shards();
-  count(session, (counts) => {
+  const shards = readableShards(session);
+  count(session, shards, (counts) => {
     if (!Array.isArray(counts)) {
       done(counts);
       return;
@@ -87,12 +91,14 @@ function flush(name: "flushall" | "flushdb"): OrderedCommand {
     since: "1.0.0",
     summary: "Remove all keys of all keyspaces; shard by shard, not in one atomic step",
     flags: ["write"],
+    everywhere: "write",
     run(session, args, done) {
       if (args.length > 1 || (args.length === 1 && !["SYNC", "ASYNC"].includes(word(args[0])))) {
         done(SYNTAX_ERROR);
         return;
       }
-      onEveryShard(session.server.node, ".flush", [], {}, (replies) => {
+      const { node } = session.server;
+      onEveryShard(node, node.shards(), ".flush", [], {}, (replies) => {
         const failed = replies.filter((reply) => reply instanceof Failure);
         if (failed.length === 0) done(OK);
         else if (failed.length === replies.length) done(failed[0]!);
@@ -124,7 +130,7 @@ class Listing {
     this.#session = session;
     this.#pattern = pattern;
     this.#done = done;
-    this.#shards = session.server.node.shards();
+    this.#shards = readableShards(session);
   }
 
   start(): void {

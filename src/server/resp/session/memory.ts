@@ -31,6 +31,7 @@ export const MEMORY: OrderedCommand = {
   since: "4.0.0",
   summary: "Estimate the memory that a key takes: MEMORY USAGE <key> [SAMPLES <count>]",
   flags: ["readonly"],
+  keysRead: (args) => (args.length > 1 ? [1] : []),
   run(session, args, done) {
     const name = word(args[0]);
     if (name !== "USAGE") done(unknownSubcommand("memory", args[0]!));

@@ -9,7 +9,7 @@ import { NOT_AN_INTEGER, SYNTAX_ERROR } from "../failures.ts";
 import type { OrderedCommand, Session } from "../session.ts";
 import { bulk, integer, word } from "../values.ts";
 import { onlyMatching, pageOf, patternOf, readPage, type Page } from "./pages.ts";
-import { internalCommand, NO_SHARDS } from "./shards.ts";
+import { internalCommand, NO_SHARDS, readableShards } from "./shards.ts";
 
 type Done = (reply: Reply) => void;
 
@@ -59,10 +59,10 @@ function scan(session: Session, args: Args, done: Done): void {
     return;
   }
   // By the numbers of their groups, which are never reused: keyspaces may come and go while a scan goes on.
-  const shards = node.shards().toSorted((a, b) => a.group - b.group);
+  const shards = readableShards(session).toSorted((a, b) => a.group - b.group);
   const shard = shards.find(({ group }) => group >= position.group);
   if (shard === undefined) {
-    done(shards.length === 0 ? NO_SHARDS : [bulk("0"), []]);
+    done(node.shards().length === 0 ? NO_SHARDS : [bulk("0"), []]);
     return;
   }
   const from = shard.group === position.group ? position.from : NOTHING;

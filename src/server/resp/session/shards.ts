@@ -4,7 +4,8 @@ import type { GroupId } from "../../../core/ids.ts";
 import { Failure, type Reply } from "../../../core/reply.ts";
 import { findCommand } from "../../../data/commands.ts";
 import type { Args, CommandSpec } from "../../../data/contract.ts";
-import type { CallOptions, KvorumNode } from "../../../node/api.ts";
+import type { CallOptions, KvorumNode, ShardInfo } from "../../../node/api.ts";
+import type { Session } from "../session.ts";
 
 export function internalCommand(name: string): CommandSpec {
   const spec = findCommand(name);
@@ -23,19 +24,26 @@ export function onShard(
   node.executeOn(group, { spec: internalCommand(name), args }, options, done);
 }
 
-/** On all shards at once; replies in the order of the shards. */
+/** The shards of all keyspaces that the client may read. */
+export function readableShards({ server, access }: Session): readonly ShardInfo[] {
+  const shards = server.node.shards();
+  if (access?.everywhere("read") === true) return shards;
+  return shards.filter(({ keyspace }) => access?.in(keyspace, "read") === true);
+}
+
+/** On all of these at once; replies in the order of the shards. */
 export function onEveryShard(
   node: KvorumNode,
+  shards: readonly ShardInfo[],
   name: string,
   args: Args,
   options: CallOptions,
   done: (replies: readonly Reply[]) => void,
 ): void {
-  const shards = node.shards();
   const replies: Reply[] = [];
   let missing = shards.length;
   if (missing === 0) {
-    done([NO_SHARDS]);
+    done(node.shards().length === 0 ? [NO_SHARDS] : []);
     return;
   }
   shards.forEach(({ group }, i) => {

@@ -1,22 +1,29 @@
 import { expect, test } from "vitest";
-import { ByteReader, ByteWriter } from "../../core/bytes.ts";
 import { groupId, SYSTEM_GROUP, type GroupId } from "../../core/ids.ts";
 import { Failure, type Reply } from "../../core/reply.ts";
-import { decodeReply } from "../../core/reply-codec.ts";
 import type { Operation } from "../../data/batch.ts";
 import { call, plain } from "../../data/data.testkit.ts";
-import { encodeRequest } from "../../node/frames.ts";
+import { Access, FULL_ACCESS } from "../security/access.ts";
 import { runCall } from "./call.ts";
-import { FakeNode } from "./fake-node.testkit.ts";
+import { FakeNode } from "../resp/fake-node.testkit.ts";
 
-function send(node: FakeNode, group: GroupId, operation: Operation, write = true): Promise<Reply> {
-  const writer = new ByteWriter();
-  encodeRequest(writer, { id: 0, group, write, consistency: "stale", timeout: 750.5, operation });
-  return new Promise((resolve) =>
-    runCall(node, writer.finish(), (answer) =>
-      resolve(answer instanceof Failure ? answer : decodeReply(new ByteReader(answer))),
-    ),
-  );
+function send(
+  node: FakeNode,
+  group: GroupId,
+  operation: Operation,
+  write = true,
+  access: Access | null = FULL_ACCESS,
+): Promise<Reply> {
+  const request = {
+    id: 0,
+    group,
+    write,
+    consistency: "stale",
+    atLeast: 3,
+    timeout: 750.5,
+    operation,
+  } as const;
+  return new Promise((resolve) => runCall(node, access, request, resolve));
 }
 
 const command = (...words: [string, ...string[]]): Operation => ({ kind: "command", ...call(...words) });
@@ -27,7 +34,7 @@ test("a call is run with its options, and its reply comes back whole", async () 
   const group = node.groupOf("a");
   expect(plain(await send(node, group, command("set", "a", "1")))).toEqual({ status: "OK" });
   expect(plain(await send(node, group, command("get", "a"), false))).toBe("1");
-  expect(node.lastOptions).toEqual({ consistency: "stale", timeout: 751 });
+  expect(node.lastOptions).toEqual({ consistency: "stale", atLeast: 3, timeout: 750.5 });
   const envelope = { kind: "session", token: 1, sequence: 1, acknowledged: 1 } as const;
   await send(node, group, { ...command("incr", "a"), envelope });
   expect(node.lastOptions).toMatchObject({ envelope });
@@ -62,15 +69,42 @@ test("what is meant for another shard is refused, whatever part of it", async ()
   expect(await send(node, group, command("exists", here), false)).toBe(0);
 });
 
-test("what only nodes may send, what lies about itself, and what is no call, is refused", async () => {
+test("what only nodes may send, and what lies about itself, is refused", async () => {
   const node = new FakeNode();
   const group = node.groupOf("a");
   expect(codeOf(await send(node, group, command(".flush")))).toBe("bad-request");
   expect(codeOf(await send(node, group, command("set", "a", "1"), false))).toBe("bad-request");
-  const answers: (Uint8Array | Failure)[] = [];
-  for (const bytes of [new Uint8Array(0), Uint8Array.of(1, 2, 3), new Uint8Array(40).fill(255)])
-    runCall(node, bytes, (answer) => answers.push(answer));
-  expect(
-    answers.map((answer) => answer instanceof Failure && answer.message.startsWith("ERR malformed")),
-  ).toEqual([true, true, true]);
+});
+
+test("a user's roles hold for every part of a call, and no forged group widens them", async () => {
+  const node = new FakeNode();
+  const group = node.groupOf("other:a");
+  const elsewhere = node.groupOf("mine");
+  const reader = new Access("ada", [{ keyspace: "other", role: "read" }]);
+  const writer = new Access("bob", [{ keyspace: "other", role: "write" }]);
+  const read = (to: GroupId, operation: Operation, access: Access | null) =>
+    send(node, to, operation, false, access).then(codeOf);
+  const write = (to: GroupId, operation: Operation, access: Access | null) =>
+    send(node, to, operation, true, access).then(codeOf);
+
+  expect(await write(group, command("set", "other:a", "1"), null)).toBe("unauthenticated");
+  expect(await write(group, command("set", "other:a", "1"), reader)).toBe("forbidden");
+  expect(await write(group, command(".session-open"), reader), "sessions are for writing").toBe("forbidden");
+  expect(plain(await send(node, group, command("set", "other:a", "1"), true, writer))).toEqual({
+    status: "OK",
+  });
+  expect(await read(group, command(".dbsize"), reader)).toBe(1);
+
+  expect(await read(group, command("get", "mine"), writer), "a key, under the group of another").toBe(
+    "forbidden",
+  );
+  expect(await read(elsewhere, command(".dbsize"), writer)).toBe("forbidden");
+  expect(await read(elsewhere, command(".scan", "", "10", "", ""), writer)).toBe("forbidden");
+  expect(await write(elsewhere, command(".session-open"), writer)).toBe("forbidden");
+  expect(await read(SYSTEM_GROUP, command(".dbsize"), writer)).toBe("forbidden");
+  const smuggled = [call("set", "other:a", "2"), call("get", "mine")];
+  expect(await write(group, { kind: "transaction", calls: smuggled, watched: [] }, writer)).toBe("forbidden");
+  const watched = [{ key: Buffer.from("mine"), version: 0 }];
+  const peeking = { kind: "transaction", calls: [call("get", "other:a")], watched } as const;
+  expect(await write(group, peeking, writer), "a watch tells whether a key has changed").toBe("forbidden");
 });
