@@ -12,17 +12,22 @@ import { NodeDisk } from "../storage/disk/node-disk.ts";
 import { lockDirectory } from "../storage/directory.ts";
 import { openLevelStore } from "../storage/state/level-store.ts";
 import { createTcpNetwork } from "../transport/tcp-network.ts";
+import { tlsSockets } from "../transport/tls-sockets.ts";
 import { measureLoopLag } from "../world/loop-lag.ts";
 import { NodeClock } from "../world/node-clock.ts";
 import { createNodeRandom } from "../world/node-random.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { type ServerOptions, formatAddress } from "./options.ts";
-import { type RespServer, createRespServer } from "./resp/server.ts";
+import { type RespServer, type RespServerSettings, createRespServer } from "./resp/server.ts";
+import { makeFirstAdministrator, readAdminPassword } from "./security/first-administrator.ts";
 import { Security } from "./security/security.ts";
+import { TlsFilesIdentity } from "./security/tls-files.ts";
 
 export interface RunningServer {
   readonly node: KvorumNode;
   readonly addresses: { readonly resp: string; readonly http: string; readonly peer: string };
+  /** With an adminPasswordFile: once somebody can log in. */
+  readonly administered?: Promise<void>;
   /** The node can never serve from its directory (corruption, a failed disk): why. Called at most once. */
   onFatal(callback: (error: Error) => void): void;
   close(): Promise<void>;
@@ -38,6 +43,11 @@ export async function startServer(
   const lock = await lockDirectory(directory);
   const undo: (() => Promise<void>)[] = [() => lock.release()];
   try {
+    const adminPassword =
+      options.adminPasswordFile === null ? null : readAdminPassword(options.adminPasswordFile);
+    const tls = openTls(options, log);
+    if (tls !== null) undo.push(async () => tls.close());
+    const sockets = tls === null ? {} : { sockets: tlsSockets(tls, log) };
     const clock = new NodeClock();
     const random = createNodeRandom();
     const world: World = {
@@ -45,7 +55,7 @@ export async function startServer(
       random,
       log,
       disk: new NodeDisk(directory, { openStore: openLevelStore }),
-      network: createTcpNetwork({ clock, random, log }),
+      network: createTcpNetwork({ clock, random, log, ...sockets }),
     };
     const ports = {
       resp: await settlePort(options.host, options.respPort),
@@ -58,7 +68,16 @@ export async function startServer(
     const node = await startNode(world, nodeOptions(options, ports, version, lag.lagMilliseconds), fatal);
     undo.push(() => new Promise((done) => node.close(done)));
 
-    const security = new Security({ node, log, trustNetwork: options.insecure });
+    const security = new Security({
+      node,
+      log,
+      trustNetwork: options.insecure,
+      alwaysLogIn: adminPassword !== null,
+    });
+    const administrator =
+      adminPassword === null ? null : makeFirstAdministrator(node, security.passwords, adminPassword, log);
+    undo.push(async () => administrator?.stop());
+    const encryption = tls === null ? {} : { tls };
     const http = await startHttpServer(
       node,
       {
@@ -68,23 +87,30 @@ export async function startServer(
         corsOrigins: options.corsOrigins,
         security,
         openMetrics: options.openMetrics,
+        ...encryption,
       },
       log,
     );
     undo.push(() => http.close());
-    const resp = await openResp(node, security, options, ports.resp, log);
+    const resp = await openResp({ node, security, log, ...encryption }, options, ports.resp);
     undo.push(() => new Promise((done) => resp.close(done)));
 
     return {
       node,
       addresses: addressesOf(options, ports, http, resp),
       onFatal: (callback) => fatal.listen(callback),
+      ...(administrator === null ? {} : { administered: administrator.known }),
       close: () => closeAll(undo),
     };
   } catch (error) {
     await closeAll(undo);
     throw error;
   }
+}
+
+/** Null: nothing is encrypted. */
+function openTls({ tls: { cert, key, ca } }: ServerOptions, log: Logger): TlsFilesIdentity | null {
+  return cert === null || key === null || ca === null ? null : new TlsFilesIdentity({ cert, key, ca }, log);
 }
 
 interface Ports {
@@ -157,19 +183,15 @@ async function startNode(world: World, options: NodeOptions, fatal: Fatal): Prom
 }
 
 async function openResp(
-  node: KvorumNode,
-  security: Security,
+  behind: Pick<RespServerSettings, "node" | "security" | "log" | "tls">,
   options: ServerOptions,
   port: number,
-  log: Logger,
 ): Promise<RespServer> {
   const { limits } = options;
   const server = createRespServer({
-    node,
-    security,
+    ...behind,
     host: options.host,
     port,
-    log,
     options: {
       maxConnections: limits.maxConnections,
       // How large a value may be is the keyspace's to say; the door only keeps out what no keyspace allows.

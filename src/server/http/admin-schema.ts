@@ -3,7 +3,7 @@ import { z } from "zod";
 import { groupId } from "../../core/ids.ts";
 import type { AdminRequest } from "../../node/api.ts";
 import { type Grant, ROLES } from "../../node/catalog/users.ts";
-import { MAX_PASSWORD_BYTES } from "../security/password.ts";
+import { MAX_PASSWORD_BYTES, MIN_PASSWORD_LENGTH } from "../security/password.ts";
 import { issuesOf } from "./problems.ts";
 
 const name = z.string().min(1).max(128);
@@ -13,8 +13,6 @@ const someLimits = z.strictObject({
   maxKeyBytes: count.exactOptional(),
   maxValueBytes: count.exactOptional(),
 });
-
-const MIN_PASSWORD_LENGTH = 8;
 
 /** A new user needs the password; an existing one keeps what is not given. */
 export interface UserInput {

@@ -1,10 +1,12 @@
 /** The RESP door: listens, and holds all clients to the limits they share. */
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer, type AddressInfo, type Server, type ServerOpts, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { findCommand, publicCommands, repliesWithPairs } from "../../data/commands.ts";
 import { invariant } from "../../core/assert.ts";
 import type { Logger } from "../../core/world.ts";
 import type { CommandSpec } from "../../data/contract.ts";
 import type { KvorumNode } from "../../node/api.ts";
+import { TLS_HANDSHAKE_MS, type TlsIdentity } from "../../transport/tls-sockets.ts";
 import { Security } from "../security/security.ts";
 import { CommandTable } from "./command-table.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
@@ -23,6 +25,8 @@ export interface RespServerSettings {
   readonly options?: Partial<RespOptions>;
   /** Default: one of its own, which knows the node's users. */
   readonly security?: Security;
+  /** Encrypts; without it, the port does not. */
+  readonly tls?: TlsIdentity;
 }
 
 export interface RespServer {
@@ -97,7 +101,7 @@ class RespDoor implements RespServer, ConnectionHost {
   #samples: number[] = [0];
   #onEmpty: (() => void) | null = null;
 
-  constructor({ node, host, port, log, options, security }: RespServerSettings) {
+  constructor({ node, host, port, log, options, security, tls }: RespServerSettings) {
     this.node = node;
     this.log = log;
     this.options = { ...DEFAULT_OPTIONS, ...options };
@@ -109,7 +113,9 @@ class RespDoor implements RespServer, ConnectionHost {
     this.#host = host;
     this.#port = port;
     // A client may send its last command, close its side, and still wait for the replies.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    const accept = (socket: Socket): void => this.#accept(socket);
+    const common = { allowHalfOpen: true, noDelay: true };
+    this.#server = tls === undefined ? createServer(common, accept) : this.#encrypted(tls, common, accept);
   }
 
   get address(): string | null {
@@ -191,6 +197,16 @@ class RespDoor implements RespServer, ConnectionHost {
     this.clients.delete(connection.id);
     this.stats.connections = this.clients.size;
     if (this.clients.size === 0) this.#onEmpty?.();
+  }
+
+  #encrypted(tls: TlsIdentity, common: ServerOpts, accept: (socket: Socket) => void): Server {
+    const handshakeTimeout = TLS_HANDSHAKE_MS;
+    const server = createTlsServer({ ...tls.options, ...common, handshakeTimeout }, accept);
+    server.on("tlsClientError", (error, socket) =>
+      this.log.debug({ address: socket.remoteAddress, reason: error.message }, "a TLS handshake failed"),
+    );
+    tls.renew(server);
+    return server;
   }
 
   #accept(socket: Socket): void {
