@@ -13,7 +13,7 @@ import { findCommand } from "../data/commands.ts";
 import { SESSION_WINDOW } from "../data/delivery.ts";
 import type { CommandCall } from "../data/contract.ts";
 import { MapRecords } from "../data/data.testkit.ts";
-import type { KeyspaceInfo } from "../node/api.ts";
+import type { AdminResult, KeyspaceInfo, KeyspaceSpec } from "../node/api.ts";
 import { Scheduler } from "../sim/scheduler.ts";
 import { SimulatedRandom } from "../sim/simulated-random.ts";
 import { ClientDriver, type ClientRuntime } from "./driver.ts";
@@ -23,6 +23,7 @@ import {
   type ClientOperation,
   type ClientRequest,
   type ClientTransport,
+  type KeyspaceDefinition,
   type ReplyListener,
   type Topology,
   type TransportListener,
@@ -68,6 +69,8 @@ interface FakeSession {
 class FakeShard {
   readonly group: GroupId;
   leader: NodeId | null;
+  /** Grows with every write. */
+  index = 0;
   readonly sessions = new Map<number, FakeSession>();
   readonly keys = new Map<string, Reply>();
   readonly #records = new MapRecords();
@@ -85,6 +88,7 @@ class FakeShard {
   }
 
   write(operation: ClientOperation, time: number): Reply {
+    this.index++;
     const run = this.#machine.start({
       time,
       seed: 1,
@@ -132,17 +136,27 @@ export class FakeCluster {
   readonly violations: string[] = [];
   readonly down = new Set<NodeId>();
   readonly #shards = new Map<GroupId, FakeShard>();
-  readonly #keyspaces: { readonly name: string; readonly groups: readonly GroupId[] }[] = [];
+  readonly #keyspaces: (KeyspaceSpec & { readonly groups: readonly GroupId[] })[] = [];
   readonly #listeners = new Set<TransportListener>();
 
   constructor(seed: string | number, keyspaces: Readonly<Record<string, number>> = { default: 1, hits: 4 }) {
     this.random = new SimulatedRandom(seed);
-    let group = 0;
-    for (const [name, shards] of Object.entries(keyspaces)) {
-      const groups = Array.from({ length: shards }, () => groupId(++group));
-      for (const each of groups) this.#shards.set(each, new FakeShard(each, NODES[each % NODES.length]!));
-      this.#keyspaces.push({ name, groups });
-    }
+    for (const [name, shards] of Object.entries(keyspaces)) this.createKeyspace({ name, shards });
+  }
+
+  createKeyspace(definition: KeyspaceDefinition): AdminResult {
+    const { name, replicas = NODES.length, shards = 2 } = definition;
+    if (this.#keyspaces.some((keyspace) => keyspace.name === name))
+      return { ok: false, code: "exists", message: `The keyspace "${name}" exists already.` };
+    if (replicas > NODES.length)
+      return { ok: false, code: "contradiction", message: `${replicas} replicas need ${replicas} nodes.` };
+    const groups = Array.from({ length: shards }, (_, shard) => groupId(this.#shards.size + 1 + shard));
+    for (const each of groups) this.#shards.set(each, new FakeShard(each, NODES[each % NODES.length]!));
+    const limits = { maxKeyBytes: 1024, maxValueBytes: 1 << 20, ...definition.limits };
+    this.#keyspaces.push({ name, replication: "raft", replicas, shards, limits, groups });
+    for (const listener of this.#listeners)
+      this.scheduler.after(5, () => listener.onTopology(this.topology()));
+    return { ok: true, detail: "" };
   }
 
   get shards(): readonly FakeShard[] {
@@ -165,15 +179,11 @@ export class FakeCluster {
   }
 
   topology(): Topology {
-    const keyspaces: KeyspaceInfo[] = this.#keyspaces.map(({ name, groups }) => ({
-      name,
-      replication: "raft",
-      replicas: NODES.length,
-      shards: groups.length,
-      limits: { maxKeyBytes: 1024, maxValueBytes: 1 << 20 },
+    const keyspaces: KeyspaceInfo[] = this.#keyspaces.map(({ groups, ...spec }) => ({
+      ...spec,
       shardList: groups.map((group, shard) => ({
         group,
-        keyspace: name,
+        keyspace: spec.name,
         shard,
         replicas: NODES,
         leader: this.#shards.get(group)!.leader,
@@ -195,6 +205,12 @@ export class FakeCluster {
       },
       refresh: announce,
       send: (node, request, done) => this.#send(node, request, done),
+      createKeyspace: (definition, done) => {
+        this.scheduler.after(this.#delay(), () => {
+          const result = this.createKeyspace(definition);
+          this.scheduler.after(this.#delay(), () => done(result));
+        });
+      },
       close: () => {
         if (listener !== null) this.#listeners.delete(listener);
         listener = null;
@@ -236,7 +252,7 @@ export class FakeCluster {
   #send(node: NodeId, request: ClientRequest, done: ReplyListener): void {
     const { faults, random } = this;
     if (this.down.has(node)) {
-      this.scheduler.after(this.#delay(), () => done(failure("unreachable"), null));
+      this.scheduler.after(this.#delay(), () => done(failure("unreachable"), null, null));
       return;
     }
     if (random.chance(faults.dropRequest)) return;
@@ -251,31 +267,31 @@ export class FakeCluster {
     const shard = this.#shards.get(request.group)!;
     const needsLeader = request.write || request.consistency === "linearizable";
     if (needsLeader && shard.leader === null) {
-      this.#answer(done, failure(random.chance(0.5) ? "no-leader" : "not-leader"), null);
+      this.#answer(done, failure(random.chance(0.5) ? "no-leader" : "not-leader"), null, null);
       return;
     }
     if (needsLeader && node !== shard.leader && random.chance(faults.refuseForward)) {
-      this.#answer(done, failure("not-leader"), random.chance(0.5) ? shard.leader : null);
+      this.#answer(done, failure("not-leader"), random.chance(0.5) ? shard.leader : null, null);
       return;
     }
     if (random.chance(faults.evictSessions)) shard.sessions.clear();
     if (request.write && random.chance(faults.lostConnection)) {
       if (random.chance(0.5)) this.#execute(shard, request);
-      this.#answer(done, failure("unknown"), null);
+      this.#answer(done, failure("unknown"), null, null);
       return;
     }
     const reply = this.#execute(shard, request);
     if (request.envelope !== null && random.chance(faults.repeatRequest)) {
       this.scheduler.after(random.between(0, faults.longDelay), () => this.#execute(shard, request));
     }
-    this.#answer(done, reply, shard.leader);
+    this.#answer(done, reply, shard.leader, shard.index);
   }
 
-  #answer(done: ReplyListener, reply: Reply, leader: NodeId | null): void {
+  #answer(done: ReplyListener, ...answer: Parameters<ReplyListener>): void {
     const { faults, random } = this;
     if (random.chance(faults.dropReply)) return;
-    this.scheduler.after(this.#delay(), () => done(reply, leader));
-    if (random.chance(faults.repeatReply)) this.scheduler.after(50, () => done(reply, leader));
+    this.scheduler.after(this.#delay(), () => done(...answer));
+    if (random.chance(faults.repeatReply)) this.scheduler.after(50, () => done(...answer));
   }
 
   #execute(shard: FakeShard, { operation, write, envelope }: ClientRequest): Reply {
@@ -308,4 +324,20 @@ export class FakeCluster {
 function remembered<K>(replies: Map<K, Reply>, key: K, run: () => Reply): Reply {
   if (!replies.has(key)) replies.set(key, run());
   return replies.get(key)!;
+}
+
+/** Lets virtual time pass until the promise is settled. */
+export async function passing<T>({ scheduler }: FakeCluster, promise: Promise<T>): Promise<T> {
+  const state = { settled: false };
+  const watch = promise.finally(() => void (state.settled = true)).catch(() => undefined);
+  for (let idle = 0; !state.settled; idle++) {
+    // What follows a settled promise takes some turns of its own before the next request leaves.
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    if (scheduler.pending > 0) idle = 0;
+    if (!state.settled && !scheduler.step() && idle > 100) {
+      throw new Error("nothing will ever settle this promise");
+    }
+  }
+  await watch;
+  return promise;
 }

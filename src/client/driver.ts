@@ -1,5 +1,6 @@
 /** Runs the machine: gives it the time, carries its effects out, and calls each caller back once. No promises here. */
 import { unreachable } from "../core/assert.ts";
+import type { KvorumError } from "../core/errors.ts";
 import type { Clock, Random, TimerHandle } from "../core/world.ts";
 import type { CallSpec } from "./machine/call.ts";
 import {
@@ -28,7 +29,8 @@ export class ClientDriver {
   readonly #machine: ClientMachine;
   readonly #listeners = new Map<number, OutcomeListener>();
   #topology: Topology | null = null;
-  #topologyListeners: ((topology: Topology) => void)[] = [];
+  readonly #topologyListeners = new Set<(topology: Topology) => void>();
+  readonly #refusalListeners = new Set<(error: KvorumError) => void>();
   #effects: Effect[] = [];
   #running = false;
   #lastId = 0;
@@ -45,6 +47,9 @@ export class ClientDriver {
     this.#machine = new ClientMachine(() => random.next(), { ...DEFAULT_MACHINE_OPTIONS, ...options });
     transport.listen({
       onTopology: (topology) => this.#onTopology(topology),
+      onRefused: (error) => {
+        for (const listener of this.#refusalListeners) listener(error);
+      },
       onDown: (node) => this.#step({ type: "down", node }),
     });
   }
@@ -62,10 +67,26 @@ export class ClientDriver {
     this.#step({ type: "abort", id, why });
   }
 
-  /** The newest topology, or the first one as soon as it is there. */
-  whenTopology(done: (topology: Topology) => void): void {
-    if (this.#topology === null) this.#topologyListeners.push(done);
-    else done(this.#topology);
+  /** The newest one; null before the first. */
+  get topology(): Topology | null {
+    return this.#topology;
+  }
+
+  /** Calls back with every topology from now on, until the function that it returns is called. */
+  onTopology(listener: (topology: Topology) => void): () => void {
+    this.#topologyListeners.add(listener);
+    return () => this.#topologyListeners.delete(listener);
+  }
+
+  /** Calls back when a node refuses the client, until the function that it returns is called. */
+  onRefused(listener: (error: KvorumError) => void): () => void {
+    this.#refusalListeners.add(listener);
+    return () => this.#refusalListeners.delete(listener);
+  }
+
+  /** Asks for the present topology. */
+  refresh(): void {
+    this.#transport.refresh();
   }
 
   status(): ClientStatus {
@@ -80,10 +101,8 @@ export class ClientDriver {
 
   #onTopology(topology: Topology): void {
     this.#topology = topology;
-    const listeners = this.#topologyListeners;
-    this.#topologyListeners = [];
     this.#step({ type: "topology", topology });
-    for (const listener of listeners) listener(topology);
+    for (const listener of this.#topologyListeners) listener(topology);
   }
 
   #step(input: Input): void {
@@ -103,8 +122,8 @@ export class ClientDriver {
     switch (effect.type) {
       case "send": {
         const { attempt, node, request } = effect;
-        this.#transport.send(node, request, (reply, leader) => {
-          this.#step({ type: "reply", attempt, reply, leader });
+        this.#transport.send(node, request, (reply, leader, index) => {
+          this.#step({ type: "reply", attempt, reply, leader, index });
         });
         return;
       }

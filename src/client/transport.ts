@@ -2,11 +2,12 @@
  * What the client needs from below: who is there, and a way to bring one request to one node. A socket implements it, and
  * so does a node in the same process. It neither repeats nor decides anything: that is the machine's.
  */
+import type { KvorumError } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
 import type { Envelope } from "../data/delivery.ts";
-import type { Consistency, KeyspaceInfo } from "../node/api.ts";
+import type { AdminResult, Consistency, KeyspaceInfo, KeyspaceSpec } from "../node/api.ts";
 
 /** A command by its name in `src/data`, with its arguments. */
 export interface ClientCommand {
@@ -37,7 +38,12 @@ export interface ClientRequest {
   /** Milliseconds until the node may give up. */
   readonly timeout: Millis;
   readonly envelope: Envelope | null;
+  /** For sequential reads: the state has to contain the group's log up to this index; 0: any state will do. */
+  readonly atLeast: number;
 }
+
+/** A keyspace that is to be created; the cluster has defaults for what is left out. */
+export type KeyspaceDefinition = Partial<KeyspaceSpec> & { readonly name: string };
 
 export interface Topology {
   readonly nodes: readonly NodeId[];
@@ -46,13 +52,16 @@ export interface Topology {
 
 /**
  * The answer to one request. A `Failure` with the code null is the command's own reply; one with a code comes from a node
- * or from the transport. `leader`: who leads the group, where the node knows it.
+ * or from the transport. `leader`: who leads the group, where the node knows it. `index`: the answer comes from a state that
+ * contains the group's log up to there; null where that is not known.
  */
-export type ReplyListener = (reply: Reply, leader: NodeId | null) => void;
+export type ReplyListener = (reply: Reply, leader: NodeId | null, index: number | null) => void;
 
 export interface TransportListener {
   /** The catalog as the cluster has it now; the first time when connected, then after changes and `refresh`. */
   onTopology(topology: Topology): void;
+  /** A node refuses this client for a reason that does not pass by itself, such as a wrong password. */
+  onRefused(error: KvorumError): void;
   /** The connection to this node is gone. Its open requests get their answers separately. */
   onDown(node: NodeId): void;
 }
@@ -68,5 +77,7 @@ export interface ClientTransport {
    * `unreachable` for what surely has not. A request that a node refused with a definite error is gone for good.
    */
   send(node: NodeId, request: ClientRequest, done: ReplyListener): void;
+  /** Asks any node to create the keyspace. Answers once, as `KvorumNode.admin` does. */
+  createKeyspace(definition: KeyspaceDefinition, done: (result: AdminResult) => void): void;
   close(): void;
 }

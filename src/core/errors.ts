@@ -60,6 +60,11 @@ export const ERRORS = {
     sentence: "Too many logins have failed.",
     hint: "Wait a minute, then log in with the right password.",
   },
+  compacted: {
+    definite: true,
+    sentence: "The changes after this revision are no longer remembered.",
+    hint: "Read the present state, and watch on from the revision that the error names.",
+  },
   "not-leader": {
     definite: true,
     sentence: "This replica does not lead its group.",

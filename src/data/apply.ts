@@ -21,6 +21,7 @@ import type { Batch, Operation } from "./batch.ts";
 import type { CommandCall, WatchedKey } from "./contract.ts";
 import { digestOf } from "./digest.ts";
 import { NOTHING_TO_LOAD } from "./elements.ts";
+import type { History, HistoryLimits } from "./history.ts";
 import { keyVersion } from "./keys.ts";
 import { SeededRandom } from "./random.ts";
 import { recall, remember } from "./remembered.ts";
@@ -47,6 +48,8 @@ export interface ShardMachineOptions {
   readonly meta?: Uint8Array;
   /** Called with the time (milliseconds) at which a key expires: by then the leader orders `.expire`. */
   readonly noteExpiry?: (at: number) => void;
+  /** How much is remembered for watchers. */
+  readonly history?: HistoryLimits;
 }
 
 /** What ranges loaded, for commands that asked for nothing. */
@@ -63,9 +66,12 @@ export class ShardMachine {
   #run: BatchRun | null = null;
 
   /** Throws `CodecError` when `meta` is malformed or of a newer format. */
-  constructor(records: RecordWriter, { meta, noteExpiry = () => undefined }: ShardMachineOptions = {}) {
+  constructor(
+    records: RecordWriter,
+    { meta, noteExpiry = () => undefined, history }: ShardMachineOptions = {},
+  ) {
     this.#records = records;
-    this.#state = meta === undefined ? new ShardState() : decodeShardState(meta);
+    this.#state = meta === undefined ? new ShardState(history) : decodeShardState(meta, history);
     this.#applying = new OperationContext(this.#state, noteExpiry);
     this.#reading = new OperationContext(this.#state, noteExpiry);
   }
@@ -78,6 +84,11 @@ export class ShardMachine {
   /** Keys of the shard, including those that are due but not yet freed. */
   get keys(): number {
     return this.#state.keys;
+  }
+
+  /** What changed lately. It grows in the course of a batch too, with every operation that is done. */
+  get history(): History {
+    return this.#state.history;
   }
 
   /** A batch is under way. */
@@ -162,6 +173,7 @@ export class BatchRun {
     while (this.#replies.length < operations.length) {
       const requests = this.#advance(operations[this.#replies.length]!);
       if (requests.length > 0) return { type: "load", requests };
+      this.#state.history.commit(this.#state.version);
     }
     this.#done = true;
     this.#finished();

@@ -19,6 +19,7 @@ export const COMMAND_IDS = {
   ".session-open": 25,
   ".session-close": 26,
   ".entry": 29,
+  ".changes": 30,
   // strings: 32–71
   get: 32,
   set: 33,

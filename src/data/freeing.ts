@@ -107,6 +107,7 @@ function flush(records: RecordWriter, _args: Args, context: ShardContext): Reply
   records.drop(shard.expirySpace);
   shard.epoch++;
   shard.noteRemovalOfAll();
+  shard.history.noteFlush();
   shard.keys = 0;
   shard.collections = 0;
   return OK;

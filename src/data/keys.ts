@@ -64,6 +64,7 @@ export function forgetKey(records: RecordWriter, context: ShardContext, key: str
   if (isCollection(header)) shard.collections--;
   shard.keys--;
   shard.noteRemoval(key);
+  shard.history.noteRemoval(key, isDue(header, context.time) ? "expire" : "delete");
   records.delete(shard.keySpace, key);
 }
 
@@ -91,6 +92,7 @@ export function storeKey(
     if (!isCollection(header) || elementSpace(header) !== elementSpace(old)) records.drop(elementSpace(old));
   }
   if (isCollection(header)) shard.collections++;
+  shard.history.noteSet(key, header);
   records.put(shard.keySpace, key, header);
 }
 
@@ -146,7 +148,9 @@ export function storeCollection(
   } else if (count === 0) {
     forgetKey(records, context, key, old);
   } else {
-    records.put(context.shard.keySpace, key, withCount(old, context.version, count));
+    const header = withCount(old, context.version, count);
+    context.shard.history.noteSet(key, header);
+    records.put(context.shard.keySpace, key, header);
   }
 }
 

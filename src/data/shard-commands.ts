@@ -1,6 +1,7 @@
 /** What nodes and doors ask a shard about itself. */
 import { binaryBytes } from "../core/bytes.ts";
 import { Failure } from "../core/reply.ts";
+import { changesCommand } from "./changes.ts";
 import type { CommandSpec } from "./contract.ts";
 import { firstKey, noKeys, readCommand, writeCommand } from "./define.ts";
 import { countArg, failureOrNull, keyArg } from "./arguments.ts";
@@ -9,6 +10,7 @@ import { findKey, isString, keyVersion } from "./keys.ts";
 import { closeSession, openSession, rangesOfOpening } from "./remembered.ts";
 
 export const shardCommands: readonly CommandSpec[] = [
+  changesCommand,
   /** For WATCH: changes with every change of the key; 0 while it does not exist. */
   readCommand({
     name: ".version",

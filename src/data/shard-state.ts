@@ -5,6 +5,7 @@
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import type { CommandContext } from "./contract.ts";
 import { keySpaceOf, expirySpaceOf } from "./header.ts";
+import { History, type HistoryLimits } from "./history.ts";
 
 /** Format 1 had no removals, format 2 no sessions and idempotency keys. */
 const META_FORMAT = 3;
@@ -36,8 +37,14 @@ export class ShardState {
   /** For each class of keys: the number of the command that last removed one of them. */
   readonly #removals = new Float64Array(REMOVAL_CLASSES);
   #epoch = 0;
+  /** For watchers; not part of the meta. */
+  readonly history: History;
   #keySpace = keySpaceOf(0);
   #expirySpace = expirySpaceOf(0);
+
+  constructor(limits?: HistoryLimits) {
+    this.history = new History(limits);
+  }
 
   get epoch(): number {
     return this.#epoch;
@@ -122,12 +129,12 @@ export function encodeShardState(state: ShardState): Uint8Array {
 }
 
 /** Throws `CodecError` on anything that `encodeShardState` did not write. */
-export function decodeShardState(bytes: Uint8Array): ShardState {
+export function decodeShardState(bytes: Uint8Array, limits?: HistoryLimits): ShardState {
   const reader = new ByteReader(bytes);
   const format = reader.u8();
   if (format < 1 || format > META_FORMAT)
     throw new CodecError(`shard meta has format ${format}, this version knows 1 to ${META_FORMAT}`);
-  const state = new ShardState();
+  const state = new ShardState(limits);
   state.logTime = reader.varint();
   state.version = reader.varint();
   state.epoch = reader.u32();
@@ -146,5 +153,6 @@ export function decodeShardState(bytes: Uint8Array): ShardState {
     state.idempotencyKeys = reader.varint();
   }
   reader.end();
+  state.history.begin(state.version);
   return state;
 }

@@ -162,11 +162,7 @@ export class Administration {
     }
     const deadline = this.#host.clock.now() + TIMEOUT_MS;
     const request = new Request(
-      SYSTEM_GROUP,
-      NO_OPERATION,
-      true,
-      "linearizable",
-      deadline,
+      { group: SYSTEM_GROUP, operation: NO_OPERATION, write: true, deadline },
       null,
       (reply, failure) => {
         if (failure !== null) done(failed(failure.error, failure.detail || "The change was not confirmed."));

@@ -1,6 +1,7 @@
 /** What a node offers to its doors (RESP, HTTP, the command line) and to the simulator's clients. */
+import type { ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
-import type { Millis } from "../core/machine.ts";
+import type { LogIndex, Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { Envelope } from "../data/delivery.ts";
@@ -13,6 +14,8 @@ export interface CallOptions {
   readonly timeout?: Millis;
   /** For reads. Default linearizable. */
   readonly consistency?: Consistency;
+  /** For other reads than linearizable ones: an index that the caller has seen in a reply, to read its own writes. */
+  readonly atLeast?: LogIndex;
   /**
    * For writes: not to be done more than once, however often it is sent, and so tried again here until the deadline also
    * where an attempt may have been done. A session's operations lie in one shard: that of its token.
@@ -20,7 +23,8 @@ export interface CallOptions {
   readonly envelope?: Envelope;
 }
 
-export type ReplyCallback = (reply: Reply) => void;
+/** `index`: the reply shows everything up to there of its group's log; null where that is not known, as in failures. */
+export type ReplyCallback = (reply: Reply, index: LogIndex | null) => void;
 
 /** The protocols that a keyspace can choose from. */
 export const REPLICATIONS = ["raft"] as const;
@@ -126,6 +130,52 @@ export interface NodeMetrics {
   readonly gauges: Readonly<Record<string, number>>;
 }
 
+/** Keys as they are inside: those of a keyspace other than the default one begin with its name and a colon. */
+export type WatchedChange =
+  | {
+      readonly kind: "set";
+      readonly key: Uint8Array;
+      /** Of a register or counter, while it has at most 64 KiB; null: to be read, if it is wanted. Not to be changed. */
+      readonly value: Uint8Array | null;
+    }
+  | { readonly kind: "delete" | "expire"; readonly key: Uint8Array }
+  | { readonly kind: "flush" };
+
+/** What one operation changed, each key once. */
+export interface WatchEvent {
+  /** The same on every replica, and growing; with gaps. A key's version is twice the revision of its last command. */
+  readonly revision: number;
+  readonly changes: readonly WatchedChange[];
+}
+
+export interface WatchOptions {
+  /** Everything up to this revision is known: events begin after it. Default: the present one. */
+  readonly from?: number;
+  /** Only keys that begin with it, as they are inside. A flush concerns them all. */
+  readonly prefix?: Uint8Array;
+}
+
+export interface WatchListener {
+  /** Once, before all events: they begin after this revision. */
+  onStart(revision: number): void;
+  /** In order, without a gap or a duplicate. Everything up to `upTo` is told then, also where nothing matched. */
+  onEvents(events: readonly WatchEvent[], upTo: number): void;
+  /**
+   * The last call. `compacted`: events were missed, because the listener was away or paused for too long; read the present
+   * state and go on from `resumeFrom`. After every other error, `resumeFrom` is what was told last; null: nothing was.
+   */
+  onEnd(error: ErrorCode, detail: string, resumeFrom: number | null): void;
+}
+
+/** None of these calls the listener back in the same turn. */
+export interface WatchHandle {
+  /** Nothing is told, and nothing buffered, until `resume`; what is forgotten in between ends the watch as `compacted`. */
+  pause(): void;
+  resume(): void;
+  /** The listener is not called any more. */
+  close(): void;
+}
+
 export interface KvorumNode {
   /**
    * Runs a command wherever its keys live, and calls back exactly once, in a later turn or in this one. Errors are
@@ -146,8 +196,15 @@ export interface KvorumNode {
   ): void;
   /** The group of a key's shard; null while there are no keyspaces. */
   groupOfKey(key: Uint8Array): GroupId | null;
+  /**
+   * Tells the committed changes of one shard as the replica here applies them, or, without one here, another node's. Goes on
+   * through failovers. `from` may come from any node.
+   */
+  watch(group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle;
   /** Every shard of every keyspace, in a stable order; the catalog's present state. */
   shards(): readonly ShardInfo[];
+  /** Who leads the group, as far as this node knows. */
+  leaderOf(group: GroupId): NodeId | null;
   keyspaces(): readonly KeyspaceInfo[];
   /** The name of the keyspace that a key belongs to; null while there are none. */
   keyspaceOfKey(key: Uint8Array): string | null;

@@ -11,6 +11,7 @@
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, groupId, nodeId } from "../core/ids.ts";
+import type { LogIndex } from "../core/machine.ts";
 import { decodeReply, encodeReply } from "../core/reply-codec.ts";
 import type { Reply } from "../core/reply.ts";
 import { type Operation, decodeOperation, encodeOperation } from "../data/batch.ts";
@@ -26,13 +27,16 @@ export interface ForwardedRequest {
   readonly group: GroupId;
   readonly write: boolean;
   readonly consistency: Consistency;
+  /** For reads that are not linearizable. */
+  readonly atLeast: LogIndex;
   /** Milliseconds that are left of its deadline. */
   readonly timeout: number;
   readonly operation: Operation;
 }
 
 export type ForwardedOutcome =
-  | { readonly ok: true; readonly reply: Reply }
+  /** The reply shows everything up to `index`. */
+  | { readonly ok: true; readonly reply: Reply; readonly index: LogIndex }
   | {
       readonly ok: false;
       readonly error: ErrorCode;
@@ -76,6 +80,7 @@ export function encodeRequest(writer: ByteWriter, request: ForwardedRequest): vo
   writer.varint(request.group);
   writer.varint(Math.max(0, Math.ceil(request.timeout)));
   writer.u8((request.write ? 1 : 0) | (CONSISTENCIES.indexOf(request.consistency) << 1));
+  writer.varint(request.atLeast);
   encodeOperation(writer, request.operation);
 }
 
@@ -127,6 +132,7 @@ export class ResponseFrameBuilder {
     writer.varint(id);
     if (outcome.ok) {
       writer.u8(0);
+      writer.varint(outcome.index);
       encodeReply(writer, outcome.reply);
     } else {
       writer.u8(1);
@@ -214,12 +220,17 @@ export function decodeRequest(reader: ByteReader): ForwardedRequest {
   const flags = reader.u8();
   const consistency = CONSISTENCIES[flags >> 1];
   if (consistency === undefined) throw new CodecError(`unknown request flags ${flags}`);
-  return { id, group, write: (flags & 1) === 1, consistency, timeout, operation: decodeOperation(reader) };
+  const write = (flags & 1) === 1;
+  const atLeast = reader.varint();
+  return { id, group, write, consistency, atLeast, timeout, operation: decodeOperation(reader) };
 }
 
 function decodeOutcome(reader: ByteReader): ForwardedOutcome {
   const status = reader.u8();
-  if (status === 0) return { ok: true, reply: decodeReply(reader) };
+  if (status === 0) {
+    const index = reader.varint();
+    return { ok: true, index, reply: decodeReply(reader) };
+  }
   if (status !== 1) throw new CodecError(`unknown outcome ${status}`);
   const code = decoder.decode(reader.bytes());
   const detail = decoder.decode(reader.bytes());

@@ -5,7 +5,7 @@
  * catalog current -> ready. Each step says what it waits for.
  */
 import { InvariantError, invariant } from "../core/assert.ts";
-import { CodecError } from "../core/bytes.ts";
+import { binaryBytes, CodecError } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
 import { Failure, type Reply } from "../core/reply.ts";
@@ -13,6 +13,7 @@ import type { LogIndex } from "../core/machine.ts";
 import { type Address, DiskError, type Done, type Store, type Transport, type World } from "../core/world.ts";
 import type { Operation } from "../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
+import type { History, HistoryLimits } from "../data/history.ts";
 import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
 import { StateStore } from "../storage/state/state-store.ts";
 import type {
@@ -25,6 +26,9 @@ import type {
   NodeStatus,
   ReplyCallback,
   ShardInfo,
+  WatchHandle,
+  WatchListener,
+  WatchOptions,
 } from "./api.ts";
 import { Administration } from "./administration.ts";
 import { CatalogApplier } from "./catalog/applier.ts";
@@ -54,8 +58,9 @@ import { RecoveredLog, ReplicaSet } from "./replica-set.ts";
 import { Request } from "./request.ts";
 import { Router } from "./router.ts";
 import { RoutingTable } from "./routing-table.ts";
-import { ShardApplier } from "./shard-applier.ts";
+import { internalCall, ShardApplier } from "./shard-applier.ts";
 import { describeKeyspaces, describeStatus } from "./status.ts";
+import { Watches } from "./watches.ts";
 
 /** What is there once the node has its identity and its storage. */
 interface Running {
@@ -80,6 +85,7 @@ export class Node implements KvorumNode {
   readonly #transport: Transport;
   readonly #formation: Formation;
   readonly #deadlines: Deadlines;
+  readonly #watches: Watches;
   readonly #startedAt: number;
   readonly #onFatal: (error: Error) => void;
   #identity: Identity;
@@ -114,6 +120,14 @@ export class Node implements KvorumNode {
     this.#startedAt = world.clock.now();
     this.#waiting = { reason: "the data directory", since: this.#startedAt };
     this.#deadlines = new Deadlines(world.clock, (request) => this.#expire(request));
+    this.#watches = new Watches({
+      clock: world.clock,
+      limit: options.limits.maxWatches,
+      refuses: () => this.#refusesWatches(),
+      exists: (group) => this.#table.group(group) !== undefined,
+      history: (group) => this.#historyOf(group),
+      ask: (group, after, prefix, done) => this.#askForChanges(group, after, prefix, done),
+    });
     this.#formation = new Formation(
       {
         clock: world.clock,
@@ -242,7 +256,13 @@ export class Node implements KvorumNode {
     const persister = new Persister(log, clock, logger, (error) => this.#storageFailed(error));
     const loop = new TurnLoop(clock, persister, this.#transport, () => router);
     const epoch = Math.floor(random.next() * 2 ** 32);
-    const { observe } = this.#options;
+    const { observe, limits } = this.#options;
+    const history: HistoryLimits = {
+      get bytes() {
+        return Math.min(limits.watchHistoryBytes, limits.watchTotalBytes / replicas.size);
+      },
+      changes: limits.watchHistoryChanges,
+    };
     const router = new Router({
       clock,
       self: identity.node,
@@ -293,6 +313,8 @@ export class Node implements KvorumNode {
             : new ShardApplier(records, {
                 clock,
                 isLeader: () => replicas.get(group)?.isReady ?? false,
+                history,
+                onChanges: () => this.#watches.onChanges(group),
                 propose: (call, done) => this.#internalWrite(group, { kind: "command", ...call }, done),
               }),
       },
@@ -368,11 +390,7 @@ export class Node implements KvorumNode {
     if (running === null || this.#closing) return;
     const deadline = this.#world.clock.now() + this.#options.requestTimeout;
     const request = new Request(
-      SYSTEM_GROUP,
-      NO_OPERATION,
-      false,
-      "linearizable",
-      deadline,
+      { group: SYSTEM_GROUP, operation: NO_OPERATION, write: false, deadline },
       null,
       (_reply, failure) => {
         if (failure !== null) {
@@ -607,7 +625,7 @@ export class Node implements KvorumNode {
     parts.forEach((part, i) => {
       this.#submit(part.group, { kind: "command", ...part.call }, write, options, (reply) => {
         replies[i] = reply;
-        if (--open === 0) done(mergeReplies(call, parts, replies));
+        if (--open === 0) done(mergeReplies(call, parts, replies), null);
       });
     });
   }
@@ -637,6 +655,37 @@ export class Node implements KvorumNode {
     else this.#submit(group, { kind: "transaction", calls, watched }, true, options, done);
   }
 
+  watch(group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle {
+    return this.#watches.watch(group, options, listener);
+  }
+
+  #refusesWatches(): { readonly error: ErrorCode; readonly detail: string } | null {
+    if (this.#closing) return { error: "closing", detail: "" };
+    if (this.#running !== null) return null;
+    return { error: "no-leader", detail: `The node is starting: waiting for ${this.#waiting?.reason}.` };
+  }
+
+  /** Null where there is no replica that has a state and works: then another node is asked. */
+  #historyOf(group: GroupId): History | null {
+    const replica = this.#running?.replicas.get(group);
+    if (replica === undefined || replica.failure !== null || replica.appliedIndex === 0) return null;
+    return replica.applier instanceof ShardApplier ? replica.applier.history : null;
+  }
+
+  /** In this turn or a later one. What a lagging replica remembers is as true as what the leader does. */
+  #askForChanges(group: GroupId, after: number, prefix: Uint8Array, done: ReplyCallback): void {
+    const refusal = this.#refuse();
+    if (refusal !== null) {
+      this.#answer(refusal, done);
+      return;
+    }
+    const operation = {
+      kind: "command",
+      ...internalCall(".changes", binaryBytes(String(after)), prefix),
+    } as const;
+    this.#submit(group, operation, false, { consistency: "stale" }, done, { leaderOnly: true });
+  }
+
   #refuse(): Failure | null {
     if (this.#closing) return failureReply("closing");
     if (this.#running === null)
@@ -650,7 +699,7 @@ export class Node implements KvorumNode {
 
   #answer(reply: Reply, done: ReplyCallback): void {
     if (reply instanceof Failure) this.#counters.failures++;
-    done(reply);
+    done(reply, null);
   }
 
   #submit(
@@ -659,26 +708,30 @@ export class Node implements KvorumNode {
     write: boolean,
     options: CallOptions,
     done: ReplyCallback,
+    { leaderOnly = false } = {},
   ): void {
     const { router } = this.#running!;
     const timeout = options.timeout ?? this.#options.requestTimeout;
     const deadline = this.#world.clock.now() + timeout;
-    const consistency = options.consistency ?? "linearizable";
     this.#inFlight++;
     const { envelope } = options;
     const request = new Request(
-      group,
-      envelope === undefined ? operation : { ...operation, envelope },
-      write,
-      consistency,
-      deadline,
+      {
+        group,
+        operation: envelope === undefined ? operation : { ...operation, envelope },
+        write,
+        consistency: options.consistency ?? "linearizable",
+        atLeast: options.atLeast ?? 0,
+        deadline,
+      },
       router.retry,
-      (reply, failure) => {
+      (reply, failure, index) => {
         this.#inFlight--;
-        if (failure === null) done(reply);
+        if (failure === null) done(reply, index);
         else this.#answer(failureReply(failure.error, failure.detail), done);
       },
     );
+    request.leaderOnly = leaderOnly;
     this.#deadlines.watch(request, timeout);
     router.submit(request);
   }
@@ -691,14 +744,9 @@ export class Node implements KvorumNode {
       return;
     }
     const timeout = this.#options.requestTimeout;
-    const request = new Request(
-      group,
-      operation,
-      true,
-      "linearizable",
-      this.#world.clock.now() + timeout,
-      null,
-      (reply, failure) => done(failure === null ? reply : null),
+    const deadline = this.#world.clock.now() + timeout;
+    const request = new Request({ group, operation, write: true, deadline }, null, (reply, failure) =>
+      done(failure === null ? reply : null),
     );
     this.#deadlines.watch(request, timeout);
     replica.propose(request);
@@ -736,11 +784,12 @@ export class Node implements KvorumNode {
     return this.keyspaces().flatMap((keyspace) => keyspace.shardList);
   }
 
+  leaderOf(group: GroupId): NodeId | null {
+    return this.#running?.replicas.get(group)?.leader ?? null;
+  }
+
   keyspaces(): readonly KeyspaceInfo[] {
-    return describeKeyspaces(
-      this.#table.catalog,
-      (group) => this.#running?.replicas.get(group)?.leader ?? null,
-    );
+    return describeKeyspaces(this.#table.catalog, (group) => this.leaderOf(group));
   }
 
   whenReady(callback: () => void): void {
@@ -802,6 +851,7 @@ export class Node implements KvorumNode {
         log_bytes: log?.bytes ?? 0,
         log_unsynced_bytes: running?.persister.pendingBytes ?? 0,
         overlay_bytes: running?.state.overlayBytes() ?? 0,
+        watches: this.#watches.count,
         replicas: replicas.length,
         replicas_leading: replicas.filter((replica) => replica.isLeader).length,
         replicas_failed: replicas.filter((replica) => replica.failure !== null).length,
@@ -830,6 +880,7 @@ export class Node implements KvorumNode {
       this.#closing = true;
       this.#formation.close();
       this.#deadlines.stop();
+      this.#watches.closeAll();
       running.replicas.closeAll();
       running.administration.close();
       this.#deadlines.expireAll();

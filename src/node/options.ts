@@ -29,6 +29,14 @@ export interface NodeLimits {
   readonly logRetainBytes: number;
   readonly logSegmentBytes: number;
   readonly snapshotChunkBytes: number;
+  /** Memory of one shard's changes that watchers can go back to. */
+  readonly watchHistoryBytes: number;
+  /** How many changes that are at most. */
+  readonly watchHistoryChanges: number;
+  /** Memory of all shards' changes: with many replicas here, each remembers less. */
+  readonly watchTotalBytes: number;
+  /** Shards being watched at this node, each watcher counted; beyond it, new ones are refused as overloaded. */
+  readonly maxWatches: number;
 }
 
 export interface NodeOptions {
@@ -86,4 +94,8 @@ export const DEFAULT_NODE_LIMITS: NodeLimits = {
   logRetainBytes: 256 * MIB,
   logSegmentBytes: 16 * MIB,
   snapshotChunkBytes: MIB,
+  watchHistoryBytes: 4 * MIB,
+  watchHistoryChanges: 10_000,
+  watchTotalBytes: 128 * MIB,
+  maxWatches: 20_000,
 };

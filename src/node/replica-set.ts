@@ -94,6 +94,10 @@ export class ReplicaSet {
     return this.#replicas.get(group);
   }
 
+  get size(): number {
+    return this.#replicas.size;
+  }
+
   all(): Iterable<Replica> {
     return this.#replicas.values();
   }

@@ -203,9 +203,14 @@ export class Replica {
     this.#readBatch.push(request);
   }
 
-  /** A read of whatever this replica has applied, in log order. */
+  /** A read of whatever this replica has applied, in log order, as soon as that is what the request wants at least. */
   readLocal(request: Request): void {
-    this.#waiting.push({ index: 0, validUntil: null, since: this.#host.clock.now(), reads: [request] });
+    this.#waiting.push({
+      index: request.atLeast,
+      validUntil: null,
+      since: this.#host.clock.now(),
+      reads: [request],
+    });
     this.#host.schedule(this);
   }
 
@@ -544,7 +549,7 @@ export class Replica {
       if (entry.request === null) return;
       const proposal = this.#proposals.get(entry.request);
       this.#proposals.delete(entry.request);
-      proposal?.requests.forEach((request, i) => request.succeed(replies[i]!));
+      proposal?.requests.forEach((request, i) => request.succeed(replies[i]!, entry.index));
     });
   }
 
@@ -592,7 +597,8 @@ export class Replica {
         const step = run.next();
         if (step.type === "done") {
           const reply = step.replies[0]!;
-          finish.push(() => request.succeed(reply));
+          const index = this.#appliedIndex;
+          finish.push(() => request.succeed(reply, index));
         } else {
           // The ranges are captured now, before the clock is checked; what takes time is only to bring them here.
           this.#loadForRead(run, step.requests, request, finish);
@@ -609,6 +615,7 @@ export class Replica {
 
   /** The state stands still until the records are here, so that the command sees all of one moment. */
   #loadForRead(run: Run, requests: readonly RangeRequest[], request: Request, finish: (() => void)[]): void {
+    const index = this.#appliedIndex;
     let permitted = false;
     let settle: (() => void) | null = null;
     finish.push(() => {
@@ -626,7 +633,7 @@ export class Replica {
       this.#guard(() => {
         const step = run.next(loaded);
         settle = () => {
-          if (step.type === "done") request.succeed(step.replies[0]!);
+          if (step.type === "done") request.succeed(step.replies[0]!, index);
           else request.fail("internal", "a read asked for records twice");
         };
       });

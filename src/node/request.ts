@@ -1,7 +1,7 @@
 /** A request under way: from a door or from another node, until its one answer. */
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
-import type { Millis } from "../core/machine.ts";
+import type { LogIndex, Millis } from "../core/machine.ts";
 import { Failure, type Reply } from "../core/reply.ts";
 import type { Operation } from "../data/batch.ts";
 import type { Consistency } from "./api.ts";
@@ -13,9 +13,26 @@ export interface RequestFailure {
   readonly leader: NodeId | null;
 }
 
+export interface RequestSpec {
+  readonly group: GroupId;
+  readonly operation: Operation;
+  readonly write: boolean;
+  /** For reads. Default linearizable. */
+  readonly consistency?: Consistency;
+  /** A read that is not linearizable sees everything up to there. */
+  readonly atLeast?: LogIndex;
+  readonly deadline: Millis;
+}
+
 let lastSequence = 0;
 
-/** Takes a failed request for another attempt (true), or leaves it to fail. */
+/** `index`: the reply shows everything up to there of the group's log; null where that is not known. */
+export type RequestListener = (reply: Reply, failure: RequestFailure | null, index: LogIndex | null) => void;
+
+/**
+ * Takes a failed request for another attempt (true), or leaves it to fail. A request without one came from another node, which
+ * decides about other attempts; it is not passed on from here.
+ */
 export type RetryPolicy = (request: Request, error: ErrorCode, leader: NodeId | null) => boolean;
 
 /**
@@ -27,6 +44,7 @@ export class Request {
   readonly operation: Operation;
   readonly write: boolean;
   readonly consistency: Consistency;
+  readonly atLeast: LogIndex;
   readonly deadline: Millis;
   /** It may have been ordered somewhere: from now on a passed deadline is indefinite. */
   exposed = false;
@@ -38,23 +56,15 @@ export class Request {
   /** Grows with every request of this process. */
   readonly sequence: number = ++lastSequence;
   readonly #retry: RetryPolicy | null;
-  readonly #done: (reply: Reply, failure: RequestFailure | null) => void;
+  readonly #done: RequestListener;
 
-  constructor(
-    group: GroupId,
-    operation: Operation,
-    write: boolean,
-    consistency: Consistency,
-    deadline: Millis,
-    /** Null: it came from another node, which decides about other attempts; it is not passed on from here. */
-    retry: RetryPolicy | null,
-    done: (reply: Reply, failure: RequestFailure | null) => void,
-  ) {
-    this.group = group;
-    this.operation = operation;
-    this.write = write;
-    this.consistency = consistency;
-    this.deadline = deadline;
+  constructor(wanted: RequestSpec, retry: RetryPolicy | null, done: RequestListener) {
+    this.group = wanted.group;
+    this.operation = wanted.operation;
+    this.write = wanted.write;
+    this.consistency = wanted.consistency ?? "linearizable";
+    this.atLeast = wanted.atLeast ?? 0;
+    this.deadline = wanted.deadline;
     this.#retry = retry;
     this.#done = done;
   }
@@ -63,14 +73,14 @@ export class Request {
     return this.#retry === null;
   }
 
-  succeed(reply: Reply): void {
+  succeed(reply: Reply, index: LogIndex): void {
     if (this.settled) return;
     if (this.doubtful && reply instanceof Failure && reply.code === "session-expired") {
       this.giveUp("unknown");
       return;
     }
     this.settled = true;
-    this.#done(reply, null);
+    this.#done(reply, null, index);
   }
 
   /** An attempt failed: the request goes on with another one where that is safe. */
@@ -84,7 +94,10 @@ export class Request {
     if (this.settled) return;
     this.settled = true;
     // That the last attempt surely was not done says nothing about those before it.
-    if (this.doubtful && ERRORS[error].definite) this.#done(null, { error: "unknown", detail: "", leader });
-    else this.#done(null, { error, detail, leader });
+    const failure: RequestFailure =
+      this.doubtful && ERRORS[error].definite
+        ? { error: "unknown", detail: "", leader }
+        : { error, detail, leader };
+    this.#done(null, failure, null);
   }
 }

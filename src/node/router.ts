@@ -4,6 +4,7 @@
  */
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
+import type { LogIndex } from "../core/machine.ts";
 import { MapReply, type Reply, SetReply } from "../core/reply.ts";
 import type { Clock } from "../core/world.ts";
 import {
@@ -144,6 +145,7 @@ export class Router {
       group: request.group,
       write: request.write,
       consistency: request.consistency,
+      atLeast: request.atLeast,
       timeout: request.deadline - this.#host.clock.now(),
       operation: request.operation,
     });
@@ -217,7 +219,7 @@ export class Router {
       const forward = this.#forwards.get(id);
       if (forward === undefined) continue;
       this.#forwards.delete(id);
-      if (outcome.ok) forward.request.succeed(outcome.reply);
+      if (outcome.ok) forward.request.succeed(outcome.reply, outcome.index);
       else forward.request.fail(outcome.error, outcome.detail, outcome.leader);
     }
   }
@@ -225,25 +227,18 @@ export class Router {
   /** Requests of another node. They are answered, once each, and never passed on. */
   onRequests(from: NodeId, epoch: number, requests: readonly ForwardedRequest[]): void {
     const now = this.#host.clock.now();
-    for (const { id, group, write, consistency, timeout, operation } of requests) {
+    for (const { id, group, write, consistency, atLeast, timeout, operation } of requests) {
       if (!this.#seen.isNew(from, epoch, id)) continue;
-      const request = new Request(
-        group,
-        operation,
-        write,
-        consistency,
-        now + timeout,
-        null,
-        (reply, failure) => {
-          this.#answer(from, epoch, {
-            id,
-            outcome:
-              failure === null
-                ? outcomeOf(reply, write)
-                : { ok: false, error: failure.error, detail: failure.detail, leader: failure.leader },
-          });
-        },
-      );
+      const wanted = { group, operation, write, consistency, atLeast, deadline: now + timeout };
+      const request = new Request(wanted, null, (reply, failure, index) => {
+        this.#answer(from, epoch, {
+          id,
+          outcome:
+            failure === null
+              ? outcomeOf(reply, write, index ?? 0)
+              : { ok: false, error: failure.error, detail: failure.detail, leader: failure.leader },
+        });
+      });
       this.#host.watch(request, timeout);
       this.submit(request);
     }
@@ -280,9 +275,9 @@ export class Router {
 }
 
 /** A reply that does not fit into a frame cannot be told; what was done stays done. */
-function outcomeOf(reply: Reply, write: boolean): ForwardedOutcome {
+function outcomeOf(reply: Reply, write: boolean, index: LogIndex): ForwardedOutcome {
   const bytes = replyBytes(reply);
-  if (bytes <= MAX_OPERATION_BYTES) return { ok: true, reply };
+  if (bytes <= MAX_OPERATION_BYTES) return { ok: true, reply, index };
   const detail = `The reply has ${bytes} bytes, over the ${MAX_OPERATION_BYTES} that nodes pass on.`;
   return { ok: false, error: write ? "unknown" : "too-large", detail, leader: null };
 }

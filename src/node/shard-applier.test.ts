@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { BatchBuilder } from "../data/batch.ts";
 import { MapRecords, call } from "../data/data.testkit.ts";
+import { DEFAULT_HISTORY_LIMITS } from "../data/history.ts";
 import { Scheduler } from "../sim/scheduler.ts";
 import { SimulatedClock } from "../sim/simulated-clock.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
@@ -14,6 +15,8 @@ test("a replica that becomes the leader while a batch waits for the disk orders 
   const applier = new ShardApplier(records, {
     clock,
     isLeader: () => true,
+    history: DEFAULT_HISTORY_LIMITS,
+    onChanges: () => undefined,
     propose: ({ spec }) => proposed.push(spec.name),
   });
   const batch = new BatchBuilder();

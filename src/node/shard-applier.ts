@@ -7,7 +7,8 @@ import type { Clock, TimerHandle } from "../core/world.ts";
 import { ShardMachine } from "../data/apply.ts";
 import { type Operation, decodeBatch } from "../data/batch.ts";
 import { findCommand } from "../data/commands.ts";
-import type { CommandCall, CommandSpec } from "../data/contract.ts";
+import type { Args, CommandCall, CommandSpec } from "../data/contract.ts";
+import type { History, HistoryLimits } from "../data/history.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
 import type { Applier, Run } from "./applier.ts";
 
@@ -15,14 +16,18 @@ export interface ShardApplierHost {
   readonly clock: Clock;
   /** This replica leads and has committed an entry of its own term. */
   isLeader(): boolean;
+  readonly history: HistoryLimits;
+  /** A batch was applied, or the state replaced: watchers may have something to hear. */
+  onChanges(): void;
   /** Orders a command of the node's own; null: it was not done here. */
   propose(call: CommandCall, done: (reply: Reply | null) => void): void;
 }
 
-const internal = (name: string): CommandCall => {
+/** A command that only nodes themselves send. */
+export const internalCall = (name: string, ...args: Args): CommandCall => {
   const spec: CommandSpec | undefined = findCommand(name);
   invariant(spec !== undefined, `src/data has a command ${name}`);
-  return { spec, args: [] };
+  return { spec, args };
 };
 
 /** A due key is freed within about this time after its expiry, while its shard has a leader. */
@@ -50,8 +55,19 @@ export class ShardApplier implements Applier {
     return this.#machine.keys;
   }
 
+  get history(): History {
+    return this.#machine.history;
+  }
+
   apply(_index: LogIndex, command: Uint8Array): Run {
-    return this.#machine.start(decodeBatch(command));
+    const run = this.#machine.start(decodeBatch(command));
+    return {
+      next: (loaded?: readonly LoadedRange[]) => {
+        const step = run.next(loaded);
+        if (step.type === "done") this.#host.onChanges();
+        return step;
+      },
+    };
   }
 
   read(operation: Operation): Run {
@@ -71,6 +87,7 @@ export class ShardApplier implements Applier {
 
   restore(): void {
     this.#machine = this.#open();
+    this.#host.onChanges();
   }
 
   /** This replica leads from now on: it orders what expires. */
@@ -80,7 +97,7 @@ export class ShardApplier implements Applier {
       this.#noteExpiry(this.#host.clock.wall() + RETRY_MS);
       return;
     }
-    const call = internal(".next-expiry");
+    const call = internalCall(".next-expiry");
     const run = this.read({ kind: "command", ...call });
     const answer = (reply: Reply): void => {
       if (typeof reply === "number" && reply >= 0) this.#noteExpiry(reply);
@@ -110,7 +127,8 @@ export class ShardApplier implements Applier {
   #open(): ShardMachine {
     const { meta } = this.#records;
     const noteExpiry = (at: number): void => this.#noteExpiry(at);
-    return new ShardMachine(this.#records, meta.length === 0 ? { noteExpiry } : { meta, noteExpiry });
+    const options = { noteExpiry, history: this.#host.history };
+    return new ShardMachine(this.#records, meta.length === 0 ? options : { ...options, meta });
   }
 
   #noteExpiry(at: number): void {
@@ -126,7 +144,7 @@ export class ShardApplier implements Applier {
     this.#due = Number.POSITIVE_INFINITY;
     if (this.#expiring || !this.#host.isLeader()) return;
     this.#expiring = true;
-    this.#host.propose(internal(".expire"), (reply) => {
+    this.#host.propose(internalCall(".expire"), (reply) => {
       this.#expiring = false;
       if (typeof reply === "number") {
         if (reply >= 0) this.#noteExpiry(reply);

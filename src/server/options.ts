@@ -294,6 +294,30 @@ const schema = z.strictObject({
       1 * MIB,
       "Applied state that has not reached the store yet; beyond it, writes are refused as overloaded.",
     ),
+    maxWatches: count(
+      DEFAULT_NODE_LIMITS.maxWatches,
+      1,
+      1_000_000,
+      "watches",
+      "Shards being watched, for each watcher; a new one beyond it is refused as overloaded.",
+    ),
+    watchHistoryBytes: byteCount(
+      DEFAULT_NODE_LIMITS.watchHistoryBytes,
+      4 * KIB,
+      "Memory of each shard's latest changes, to which a watch can go back.",
+    ),
+    watchTotalBytes: byteCount(
+      DEFAULT_NODE_LIMITS.watchTotalBytes,
+      1 * MIB,
+      "The same for all shards of the node together: with many of them, each remembers less.",
+    ),
+    watchHistoryChanges: count(
+      DEFAULT_NODE_LIMITS.watchHistoryChanges,
+      1,
+      10_000_000,
+      "changes",
+      "How many changes that are at most.",
+    ),
     idleTimeout: duration(
       DEFAULT_RESP_OPTIONS.idleTimeout,
       0,

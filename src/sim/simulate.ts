@@ -1,9 +1,13 @@
 /** One simulated history: a safety phase under faults, a liveness phase after everything has healed, then the verdicts. */
+import { invariant } from "../core/assert.ts";
+import { binaryBytes } from "../core/bytes.ts";
+import type { GroupId } from "../core/ids.ts";
 import { Clients } from "./clients.ts";
 import { BoundedChecker } from "./checkers/bounded.ts";
 import { checkLiveness } from "./checkers/liveness.ts";
+import { checkWatches } from "./checkers/watches.ts";
 import type { AdminRequest, AdminResult, Replication } from "../node/api.ts";
-import { formatVerdict } from "./checkers/verdict.ts";
+import { ACCEPTED, formatVerdict } from "./checkers/verdict.ts";
 import { drawSchedule, type Strike } from "./faults/schedule.ts";
 import type { FaultName } from "./faults/table.ts";
 import type { HistoryEvent, Operation } from "./history/event.ts";
@@ -17,6 +21,7 @@ import type { SimulatedHost } from "./simulated-host.ts";
 import { SimulatedRandom } from "./simulated-random.ts";
 import { memoryLimits } from "./memory-limits.ts";
 import type { TimelineEvent } from "./timeline.ts";
+import { Watchers } from "./watchers.ts";
 import { WORKLOADS, type WorkloadName } from "./workloads/workloads.ts";
 import type { Workload } from "./workloads/workload.ts";
 
@@ -71,6 +76,8 @@ const HEAL_LIMIT_MS = 30_000;
 /** Once it works again an operation succeeds within this time. */
 const ANSWER_LIMIT_MS = 5000;
 const SAMPLE_INTERVAL_MS = 250;
+/** After the last operation, watchers have heard of everything within this time. */
+const WATCHERS_LIMIT_MS = 5000;
 
 /** Like `simulate`; what it throws, a broken invariant for example, is a problem among others. */
 export function trySimulation(options: SimulationOptions): SimulationResult {
@@ -133,6 +140,8 @@ export function simulate(options: SimulationOptions): SimulationResult {
     problems.push(`the cluster was not ready after ${START_LIMIT_MS} ms`);
   createKeyspace(cluster, options, problems);
   sample();
+  const watchers = new Watchers(cluster, groupsOf(cluster), workload.watched ?? []);
+  watchers.start();
   clients.start();
   nemesis.start();
   scheduler.run(scheduler.now() + options.duration);
@@ -156,6 +165,11 @@ export function simulate(options: SimulationOptions): SimulationResult {
     clients.inTurn(host.name, workload.keys.map(workload.lastRead), ANSWER_LIMIT_MS);
   scheduler.runUntil(() => clients.idle, recoveredAt + HEAL_LIMIT_MS);
 
+  if (workload.watched !== undefined) {
+    watchers.settle();
+    scheduler.run(scheduler.now() + WATCHERS_LIMIT_MS);
+  }
+
   const operations = pairOperations(clients.events);
   const lively = checkLiveness(operations, {
     healedAt: recoveredAt - ANSWER_LIMIT_MS,
@@ -163,7 +177,11 @@ export function simulate(options: SimulationOptions): SimulationResult {
     endedAt: Infinity,
   });
   const judged = judge(workload, operations).map(({ verdict }) => verdict);
-  for (const verdict of [...judged, lively, memory.verdict()])
+  const watched =
+    workload.watched === undefined
+      ? ACCEPTED
+      : checkWatches(watchers.streams, operations, groupOfKeyIn(cluster));
+  for (const verdict of [...judged, lively, memory.verdict(), watched])
     if (verdict.ok !== true) problems.push(formatVerdict(verdict));
   return {
     seed,
@@ -217,6 +235,19 @@ function createKeyspace(cluster: SimulatedCluster, options: SimulationOptions, p
   };
   if (!scheduler.runUntil(isKnown, scheduler.now() + START_LIMIT_MS))
     problems.push("the keyspace did not come to life");
+}
+
+function groupsOf(cluster: SimulatedCluster): readonly GroupId[] {
+  const shards = cluster.hosts.find(({ node }) => node !== null)?.node?.shards() ?? [];
+  return shards.filter(({ keyspace }) => keyspace === KEYSPACE).map(({ group }) => group);
+}
+
+function groupOfKeyIn(cluster: SimulatedCluster): (key: string) => GroupId {
+  return (key) => {
+    const group = cluster.hosts.find(({ node }) => node !== null)?.node?.groupOfKey(binaryBytes(key));
+    invariant(group !== undefined && group !== null, `a shard has ${key}`);
+    return group;
+  };
 }
 
 function notReady(cluster: SimulatedCluster): string {

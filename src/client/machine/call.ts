@@ -87,7 +87,9 @@ export class Call implements Sleeper, Queued<Call> {
 
   /** What a call that was never sent has been waiting for. */
   get waitsFor(): ErrorCode {
-    return this.lane === null ? "unreachable" : "overloaded";
+    if (this.lane === null) return "unreachable";
+    // Its session could not be opened: nobody there answered.
+    return this.needsSession && this.lane.session === null ? "no-leader" : "overloaded";
   }
 
   envelope(): Envelope | null {

@@ -13,6 +13,11 @@ export class Lane {
   session: Session | null = null;
   /** The call that opens the next session. */
   opening: Call | null = null;
+  /**
+   * The highest log index that an answer came from. Sequential reads ask for a state at least as new, at whichever node: so a
+   * client reads its own writes, and never goes back behind what it has read.
+   */
+  index = 0;
   /** Calls that hold one of the lane's slots. */
   inFlight = 0;
   /** Writes that need a session. */
@@ -29,6 +34,10 @@ export class Lane {
 
   get wantsSession(): boolean {
     return this.#writes.size > 0 && this.session === null;
+  }
+
+  noteIndex(index: number): void {
+    this.index = Math.max(this.index, index);
   }
 
   enqueue(call: Call): void {

@@ -56,6 +56,7 @@ export type Input =
       readonly attempt: number;
       readonly reply: Reply;
       readonly leader: NodeId | null;
+      readonly index: number | null;
     }
   | { readonly type: "topology"; readonly topology: Topology }
   | { readonly type: "down"; readonly node: NodeId }
@@ -143,7 +144,7 @@ export class ClientMachine {
         this.#abort(input.id, input.why);
         return;
       case "reply":
-        this.#onReply(input.attempt, input.reply, input.leader);
+        this.#onReply(input);
         return;
       case "topology":
         this.#onTopology(input.topology);
@@ -273,6 +274,7 @@ export class ClientMachine {
         consistency: spec.consistency,
         timeout: spec.deadline - this.#now,
         envelope: call.envelope(),
+        atLeast: !spec.write && spec.consistency === "sequential" ? lane.index : 0,
       },
     });
     this.#setAlarm(call, this.#patience(call));
@@ -296,7 +298,7 @@ export class ClientMachine {
 
   // Answers
 
-  #onReply(attempt: number, reply: Reply, leader: NodeId | null): void {
+  #onReply({ attempt, reply, leader, index }: Extract<Input, { type: "reply" }>): void {
     const sent = this.#attempts.get(attempt);
     // The call has been settled, or this is a second answer.
     if (sent === undefined) return;
@@ -305,6 +307,7 @@ export class ClientMachine {
     call.attempts.delete(attempt);
     call.avoid = null;
     this.#learn(call.lane!, node, reply, leader);
+    if (index !== null) call.lane!.noteIndex(index);
 
     const verdict = judge(call.spec.repetition, reply, call.unresolved);
     if (verdict.type === "settle") {

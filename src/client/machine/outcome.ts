@@ -100,8 +100,16 @@ export function atAbort(repetition: Repetition, unresolved: boolean, why: string
 }
 
 /** A command refused its arguments or its key; the first word of its reply says why, as in Redis. */
-const refusalCode = (message: string): ErrorCode =>
-  message.startsWith("WRONGTYPE") ? "wrong-type" : "bad-request";
+function refusalCode(message: string): ErrorCode {
+  if (message.startsWith("WRONGTYPE")) return "wrong-type";
+  return TOO_LARGE.test(message) ? "too-large" : "bad-request";
+}
+
+const TOO_LARGE = /^ERR (string exceeds maximum|the collection is too large|the reply would have too many)/;
+
+/** The error that a command's own refusal stands for, inside a transaction's replies. */
+export const refusalError = (refusal: Failure): KvorumError =>
+  new KvorumError(refusal.code ?? refusalCode(refusal.message), refusal.message);
 
 const settle = (outcome: Outcome): Verdict => ({ type: "settle", outcome });
 const failed = (code: ErrorCode, detail: string): Verdict =>

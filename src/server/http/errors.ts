@@ -22,6 +22,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   unauthenticated: 401,
   forbidden: 403,
   throttled: 429,
+  compacted: 410,
   "not-leader": 503,
   "no-leader": 503,
   "wrong-shard": 503,

@@ -1,7 +1,14 @@
 /** A node that answers what a test tells it to: for the doors and the command line, which need no cluster to be tested. */
 import { groupId, nodeId } from "../../core/ids.ts";
-import { OK, type Reply } from "../../core/reply.ts";
-import type { AdminRequest, AdminResult, KvorumNode, NodeMetrics, NodeStatus } from "../../node/api.ts";
+import { OK } from "../../core/reply.ts";
+import type {
+  AdminRequest,
+  AdminResult,
+  KvorumNode,
+  NodeMetrics,
+  NodeStatus,
+  ReplyCallback,
+} from "../../node/api.ts";
 import type { CatalogUser } from "../../node/catalog/users.ts";
 
 export interface FakeNode extends KvorumNode {
@@ -77,7 +84,7 @@ export function fakeStatus(changes: Partial<NodeStatus> = {}): NodeStatus {
 }
 
 export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
-  const answer = (done: (reply: Reply) => void) => setImmediate(done, OK);
+  const answer = (done: ReplyCallback) => setImmediate(done, OK, null);
   const node: FakeNode = {
     state: fakeStatus(changes),
     numbers: { counters: { commands: 41, syncs_total: 7 }, gauges: { connections: 3 } },
@@ -90,6 +97,7 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
     executeOn: (_group, _call, _options, done) => answer(done),
     transaction: (_calls, _watched, _options, done) => answer(done),
     groupOfKey: () => groupId(1),
+    leaderOf: () => null,
     shards: () => node.state.keyspaces.flatMap((keyspace) => keyspace.shardList),
     keyspaces: () => node.state.keyspaces,
     status: () => node.state,
@@ -97,6 +105,10 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
     admin(request, done) {
       node.adminRequests.push(request);
       if (node.adminResult !== null) setImmediate(done, node.adminResult);
+    },
+    watch(_group, _options, listener) {
+      setImmediate(() => listener.onEnd("no-leader", "", null));
+      return { pause: () => undefined, resume: () => undefined, close: () => undefined };
     },
     whenReady: (callback) => callback(),
     close: (done) => setImmediate(done),

@@ -1,6 +1,6 @@
 /** A node in memory: the real commands over the real shard machines, with replication played by delays. */
 import { hashSlot, shardOfSlot } from "../../placement/hash-slot.ts";
-import { groupId, nodeId, type GroupId } from "../../core/ids.ts";
+import { groupId, nodeId, type GroupId, type NodeId } from "../../core/ids.ts";
 import { Failure, type Reply } from "../../core/reply.ts";
 import { BatchBuilder } from "../../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../../data/contract.ts";
@@ -15,11 +15,16 @@ import type {
   NodeStatus,
   ReplyCallback,
   ShardInfo,
+  WatchHandle,
+  WatchListener,
+  WatchOptions,
 } from "../../node/api.ts";
 import { type CatalogGroup, type CatalogKeyspace, EMPTY_CATALOG } from "../../node/catalog/state.ts";
 import type { CatalogUser } from "../../node/catalog/users.ts";
 import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from "../../node/commands.ts";
 import { RoutingTable } from "../../node/routing-table.ts";
+import { Watches } from "../../node/watches.ts";
+import { NodeClock } from "../../world/node-clock.ts";
 
 export interface FakeNodeOptions {
   readonly shards?: number;
@@ -40,6 +45,9 @@ function transact(shard: Shard, calls: readonly CommandCall[], watched: readonly
   return shard.apply(builder.finish({ time, seed, maxValueBytes }))[0]!;
 }
 
+/** Of every reply: this node has no log. */
+const INDEX = 7;
+
 export class FakeNode implements KvorumNode {
   /** May be changed at any time. */
   userList: readonly CatalogUser[] = [];
@@ -48,6 +56,15 @@ export class FakeNode implements KvorumNode {
   readonly #shards = new Map<GroupId, Shard>();
   readonly #queues = new Map<GroupId, (() => void)[]>();
   readonly #committing = new Set<GroupId>();
+  /** Watchers are told as by a node, from the history of the shards here. */
+  readonly watches = new Watches({
+    clock: new NodeClock(),
+    limit: 1000,
+    refuses: () => null,
+    exists: (group) => this.#shards.has(group),
+    history: (group) => this.#shards.get(group)?.machine.history ?? null,
+    ask: () => undefined,
+  });
   /** Calls that were made, for tests to look at. */
   calls = 0;
   /** Of the last `execute`. */
@@ -106,20 +123,22 @@ export class FakeNode implements KvorumNode {
     this.lastOptions = options;
     const refusal = this.failure ?? refuseMalformed(call);
     if (refusal !== null) {
-      done(refusal);
+      done(refusal, null);
       return;
     }
     const parts = splitByShard(this.#table, call);
     if (parts instanceof Failure) {
-      done(parts);
+      done(parts, null);
       return;
     }
     const replies: Reply[] = [];
     let open = parts.length;
     parts.forEach((part, i) => {
-      this.#submit(part.group, part.call, (reply) => {
+      this.#submit(part.group, part.call, (reply, index) => {
         replies[i] = reply;
-        if (--open === 0) done(parts.length === 1 ? reply : mergeReplies(call, parts, replies));
+        if (--open > 0) return;
+        if (parts.length === 1) done(reply, index);
+        else done(mergeReplies(call, parts, replies), null);
       });
     });
   }
@@ -128,7 +147,7 @@ export class FakeNode implements KvorumNode {
     this.calls++;
     const refusal = this.failure ?? refuseMalformed(call);
     if (refusal === null) this.#submit(group, call, done);
-    else done(refusal);
+    else done(refusal, null);
   }
 
   transaction(
@@ -139,19 +158,23 @@ export class FakeNode implements KvorumNode {
   ): void {
     this.calls++;
     const group = groupOfTransaction(this.#table, calls, watched);
-    if (group instanceof Failure) done(group);
-    else this.#commit(group, () => done(transact(this.#shard(group), calls, watched)));
+    if (group instanceof Failure) done(group, null);
+    else this.#commit(group, () => done(transact(this.#shard(group), calls, watched), INDEX));
+  }
+
+  leaderOf(group: GroupId): NodeId | null {
+    return this.shards().find((shard) => shard.group === group)?.leader ?? null;
   }
 
   #submit(group: GroupId, call: CommandCall, done: ReplyCallback): void {
     const shard = this.#shard(group);
     if (call.spec.access === "read") {
-      if (this.#atOnce && this.held === null) done(shard.read(call, Date.now()));
-      else this.#later(() => done(shard.read(call, Date.now())));
+      if (this.#atOnce && this.held === null) done(shard.read(call, Date.now()), INDEX);
+      else this.#later(() => done(shard.read(call, Date.now()), INDEX));
     } else {
       // As the real node does: the arguments are the caller's again once this returns.
       const kept = { spec: call.spec, args: call.args.map((arg) => Uint8Array.from(arg)) };
-      this.#commit(group, () => done(shard.write(kept)[0]!));
+      this.#commit(group, () => done(shard.write(kept)[0]!, INDEX));
     }
   }
 
@@ -173,7 +196,11 @@ export class FakeNode implements KvorumNode {
     for (const task of held) task();
   }
 
-  #commit(group: GroupId, task: () => void): void {
+  #commit(group: GroupId, asked: () => void): void {
+    const task = (): void => {
+      asked();
+      this.watches.onChanges(group);
+    };
     if (this.held !== null) {
       this.held.push(task);
       return;
@@ -198,6 +225,10 @@ export class FakeNode implements KvorumNode {
       for (const each of queue) each();
     };
     setImmediate(turn);
+  }
+
+  watch(group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle {
+    return this.watches.watch(group, options, listener);
   }
 
   keyspaces(): readonly KeyspaceInfo[] {

@@ -49,6 +49,8 @@ export interface Workload {
   lastRead(key: HistoryKey): PlannedOperation;
   /** What is to be said about a complete history beside linearizability and lost writes. */
   verdicts?(operations: readonly Operation[]): readonly Verdict[];
+  /** Watchers wander through a simulated cluster meanwhile, one for each of these prefixes. */
+  readonly watched?: readonly string[];
   /** The size of the largest values. Default: small ones. */
   readonly valueBytes?: number;
   /** Milliseconds that must pass, without operations, before the last reads. */

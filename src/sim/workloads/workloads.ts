@@ -32,6 +32,14 @@ export const WORKLOADS = {
     meaning: "registers with their versions: what a session has seen and done, it sees",
     make: sessions,
   },
+  watching: {
+    meaning: "registers, and watchers that go from node to node and miss nothing",
+    make: (prefix) => ({
+      ...registers(prefix, { keys: 6, pause: 25 }),
+      name: "watching",
+      watched: ["", "", "", `${prefix}k1`],
+    }),
+  },
   locks: { meaning: "locks that expire, with fencing tokens", make: locks },
   idle: {
     meaning: "a few operations a minute: what goes wrong when nothing happens",

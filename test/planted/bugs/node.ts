@@ -22,8 +22,8 @@ export const NODE_BUGS: readonly PlantedBug[] = [
     name: "retry-after-indefinite-failure",
     breaks: "A write of which nobody knows whether it was done is tried again: it may be done twice.",
     file: "src/node/router.ts",
-    find: `if (!RETRIED.has(error) && (request.write || !RETRIED_READS.has(error))) return false;`,
-    replace: `if (!RETRIED.has(error) && !RETRIED_READS.has(error)) return false;`,
+    find: `const isRepeatable = !request.write || request.operation.envelope !== undefined;`,
+    replace: `const isRepeatable = true;`,
     scenarios: ["counters", "partitions"],
   },
   {
@@ -46,8 +46,8 @@ export const NODE_BUGS: readonly PlantedBug[] = [
     name: "replies-shifted",
     breaks: "When commands of one batch are answered, each gets the reply of its neighbour.",
     file: "src/node/replica.ts",
-    find: `proposal?.requests.forEach((request, i) => request.succeed(replies[i]!));`,
-    replace: `proposal?.requests.forEach((request, i) => request.succeed(replies[(i + 1) % replies.length]!));`,
+    find: `proposal?.requests.forEach((request, i) => request.succeed(replies[i]!, entry.index));`,
+    replace: `proposal?.requests.forEach((request, i) => request.succeed(replies[(i + 1) % replies.length]!, entry.index));`,
     scenarios: ["counters"],
   },
   {

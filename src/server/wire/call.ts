@@ -1,21 +1,20 @@
 /**
- * KVORUM CALL: a request of the typed client, in the form in which nodes forward requests to each other. It carries what RESP
- * commands cannot: the shard it is meant for, its deadline, the consistency of a read, the envelope of a session.
+ * One request of the typed client, in the form in which nodes forward requests to each other. It carries what RESP commands
+ * cannot: the shard it is meant for, its deadline, the consistency of a read, the envelope of a session.
  */
-import { ByteReader, ByteWriter, CodecError } from "../../core/bytes.ts";
-import { Failure, type Reply } from "../../core/reply.ts";
-import { encodeReply } from "../../core/reply-codec.ts";
+import type { Failure } from "../../core/reply.ts";
 import type { Operation } from "../../data/batch.ts";
 import type { CommandCall } from "../../data/contract.ts";
 import type { CallOptions, KvorumNode, ReplyCallback } from "../../node/api.ts";
 import { failureReply } from "../../node/failures.ts";
-import { decodeRequest, type ForwardedRequest } from "../../node/frames.ts";
+import type { ForwardedRequest } from "../../node/frames.ts";
+import { operationRefusal } from "../resp/authorise.ts";
 import type { Access } from "../security/access.ts";
-import { operationRefusal } from "./authorise.ts";
 
 /** Commands of nodes that a client may send as well. */
 const INTERNAL: ReadonlySet<string> = new Set([
   ".version",
+  ".entry",
   ".scan",
   ".hscan",
   ".sscan",
@@ -27,50 +26,23 @@ const INTERNAL: ReadonlySet<string> = new Set([
 /** Longer deadlines than a client's are nobody's. */
 const LONGEST_TIMEOUT_MS = 600_000;
 
-/**
- * Runs the request as far as `access` allows it, and answers the reply in its encoded form: with its code where it is an
- * error.
- */
+/** Calls back exactly once. `access` null: the client has not logged in. */
 export function runCall(
-  node: KvorumNode,
-  access: Access | null,
-  bytes: Uint8Array,
-  done: (answer: Uint8Array | Failure) => void,
-): void {
-  let request: ForwardedRequest;
-  try {
-    const reader = new ByteReader(bytes);
-    request = decodeRequest(reader);
-    reader.end();
-  } catch (error) {
-    if (!(error instanceof CodecError)) throw error;
-    done(new Failure(`ERR malformed call: ${error.message}`));
-    return;
-  }
-  perform(node, access, request, (reply) => done(encoded(reply)));
-}
-
-function encoded(reply: Reply): Uint8Array {
-  const writer = new ByteWriter(64);
-  encodeReply(writer, reply);
-  return writer.finish();
-}
-
-function perform(
   node: KvorumNode,
   access: Access | null,
   request: ForwardedRequest,
   done: ReplyCallback,
 ): void {
-  const { group, operation, timeout, consistency } = request;
+  const { group, operation, timeout, consistency, atLeast } = request;
   const refusal = operationRefusal(operation, group, access, node) ?? refuse(node, request);
   if (refusal !== null) {
-    done(refusal);
+    done(refusal, null);
     return;
   }
   const { envelope } = operation;
   const options: CallOptions = {
     consistency,
+    atLeast,
     timeout: Math.min(timeout, LONGEST_TIMEOUT_MS),
     ...(envelope === undefined ? {} : { envelope }),
   };

@@ -1,0 +1,126 @@
+/** From a call with its options to a promise: the only place where the client has promises and the driver callbacks. */
+import { KvorumError } from "../../core/errors.ts";
+import type { Millis } from "../../core/machine.ts";
+import type { Reply } from "../../core/reply.ts";
+import { envelopeProblem, type IdempotencyEnvelope } from "../../data/delivery.ts";
+import type { ClientDriver } from "../driver.ts";
+import type { CallSpec, Target } from "../machine/call.ts";
+import type { Delivery, Repetition } from "../machine/outcome.ts";
+import { encodeText } from "../schema/codec.ts";
+import type { ClientOperation } from "../transport.ts";
+import type { CallDefaults, ReadOptions, WriteOptions } from "./options.ts";
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+/** Nodes do not wait longer either. */
+const LONGEST_TIMEOUT_MS = 600_000;
+const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
+
+export type WriteKind =
+  /** Nothing but reads, in a form that the node takes for a write. */
+  | "harmless"
+  | "plain"
+  /** Depends on a version: never at-least-once. */
+  | "conditional";
+
+export class Caller {
+  readonly driver: ClientDriver;
+  readonly #defaults: CallDefaults;
+
+  constructor(driver: ClientDriver, defaults: CallDefaults) {
+    this.driver = driver;
+    this.#defaults = defaults;
+  }
+
+  read(target: Target, operation: ClientOperation, options: ReadOptions = {}): Promise<Reply> {
+    const { consistency = "linearizable", hedgeAfter } = { ...this.#defaults, ...options };
+    return this.#submit(options, {
+      target,
+      operation,
+      write: false,
+      repetition: "read",
+      consistency,
+      idempotency: null,
+      hedgeAfter: hedgeAfter ?? null,
+    });
+  }
+
+  write(
+    target: Target,
+    operation: ClientOperation,
+    kind: WriteKind,
+    options: WriteOptions = {},
+  ): Promise<Reply> {
+    const { delivery, idempotencyKey, idempotencyLifetime } = options;
+    if (idempotencyKey === undefined ? idempotencyLifetime !== undefined : isRepeatedOtherwise(delivery)) {
+      return refusal(
+        "contradiction",
+        "An idempotency key goes with exactly-once, and a lifetime with a key.",
+      );
+    }
+    let idempotency: IdempotencyEnvelope | null = null;
+    if (idempotencyKey !== undefined) {
+      const key = encodeText(idempotencyKey);
+      idempotency = { kind: "idempotency", key, lifetime: idempotencyLifetime ?? DEFAULT_LIFETIME_MS };
+      const problem = envelopeProblem(idempotency);
+      if (problem !== null) return refusal("bad-request", problem);
+    }
+    const repetition = idempotency === null ? this.#repetition(kind, delivery) : "exactly-once";
+    if (repetition === null) {
+      return refusal("contradiction", "A write that depends on a version cannot be at-least-once.");
+    }
+    return this.#submit(options, {
+      target,
+      operation,
+      write: true,
+      repetition,
+      consistency: "linearizable",
+      idempotency,
+      hedgeAfter: null,
+    });
+  }
+
+  #repetition(kind: WriteKind, asked: Delivery | undefined): Repetition | null {
+    if (kind === "harmless") return "read";
+    const delivery = asked ?? this.#defaults.delivery ?? "exactly-once";
+    if (kind === "plain" || delivery !== "at-least-once") return delivery;
+    return asked === undefined ? "exactly-once" : null;
+  }
+
+  #submit(
+    { timeout = this.#defaults.timeout ?? DEFAULT_TIMEOUT_MS, signal }: Bounds,
+    call: Omit<CallSpec, "deadline">,
+  ): Promise<Reply> {
+    const { driver } = this;
+    if (!(timeout > 0 && timeout <= LONGEST_TIMEOUT_MS)) {
+      return refusal("bad-request", `A timeout is more than 0 and at most ${LONGEST_TIMEOUT_MS} ms.`);
+    }
+    if (signal?.aborted === true) return refusal("aborted", abortReason(signal));
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => driver.abort(id, abortReason(signal!));
+      // Before the call: its outcome may be there before `submit` returns.
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const spec = { ...call, deadline: driver.clock.now() + timeout };
+      const id = driver.submit(spec, (outcome) => {
+        signal?.removeEventListener("abort", onAbort);
+        if (outcome.ok) resolve(outcome.reply);
+        else reject(outcome.error);
+      });
+    });
+  }
+}
+
+interface Bounds {
+  readonly timeout?: Millis;
+  readonly signal?: AbortSignal;
+}
+
+const isRepeatedOtherwise = (delivery: Delivery | undefined): boolean =>
+  delivery !== undefined && delivery !== "exactly-once";
+
+const refusal = (code: "aborted" | "bad-request" | "contradiction", detail: string): Promise<never> =>
+  Promise.reject(new KvorumError(code, detail));
+
+/** What the caller gave to `abort`, in words. */
+export function abortReason({ reason }: AbortSignal): string {
+  return reason instanceof Error ? reason.message : `The caller aborted: ${String(reason)}`;
+}

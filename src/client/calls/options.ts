@@ -1,0 +1,59 @@
+/** What a caller can say about one call. What would contradict itself does not compile. */
+import type { Millis } from "../../core/machine.ts";
+import type { Consistency } from "../../node/api.ts";
+import type { Delivery } from "../machine/outcome.ts";
+
+interface Bounds {
+  /** Milliseconds until the call is over, whatever is known by then; at most ten minutes. */
+  readonly timeout?: Millis;
+  /** Aborted before the call was sent: a definite `aborted`. Later: a read is `aborted`, a write `unknown`. */
+  readonly signal?: AbortSignal;
+}
+
+export interface ReadOptions extends Bounds {
+  /**
+   * `linearizable` (default): what was acknowledged before the read began, by anyone. `sequential`: any replica's state that
+   * contains everything this client has written and read. `stale`: any replica's state.
+   */
+  readonly consistency?: Consistency;
+  /** Milliseconds after which the read is also sent to a second node; the first answer counts. */
+  readonly hedgeAfter?: Millis;
+}
+
+interface Delivered<D extends Delivery> {
+  /** Default: the client's, which is exactly-once unless it was opened with another one. */
+  readonly delivery?: D;
+  readonly idempotencyKey?: never;
+  readonly idempotencyLifetime?: never;
+}
+
+interface Keyed {
+  /**
+   * In place of the client's own session: the write is done once for this key, also when another process repeats it with the
+   * same key and the same arguments. 1 to 256 bytes of UTF-8.
+   */
+  readonly idempotencyKey: string;
+  /** Milliseconds for which the key is remembered, at most a week. Default: a day. */
+  readonly idempotencyLifetime?: Millis;
+  readonly delivery?: "exactly-once";
+}
+
+export type WriteOptions = Bounds & (Delivered<Delivery> | Keyed);
+
+/**
+ * For writes that depend on a version. Not `at-least-once`: a repetition would meet the version that the first attempt left,
+ * and report as refused what was done.
+ */
+export type ConditionalWriteOptions = Bounds & (Delivered<"exactly-once" | "at-most-once"> | Keyed);
+
+/** What holds for calls that do not say otherwise. */
+export interface CallDefaults {
+  /** Default 5000 ms. */
+  readonly timeout?: Millis;
+  /** Of writes; default exactly-once. Conditional writes are never at-least-once: they are exactly-once then. */
+  readonly delivery?: Delivery;
+  /** Of reads; default linearizable. */
+  readonly consistency?: Consistency;
+  /** Of reads; default: never. */
+  readonly hedgeAfter?: Millis;
+}
