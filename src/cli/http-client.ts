@@ -1,7 +1,7 @@
 /** Asks nodes over HTTP, for the commands that look at a cluster or administer it. */
 import type { NodeStatus } from "../node/api.ts";
 import type { Grant } from "../node/catalog/users.ts";
-import type { AdminInput } from "../server/http/admin-schema.ts";
+import type { AdminInput } from "../server/security/administer.ts";
 import { CliError, codeOf, EXIT, messageOf, usage } from "./failure.ts";
 import { type HttpAnswer, requestJson } from "./http-request.ts";
 import { remote } from "./login.ts";

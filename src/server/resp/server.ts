@@ -207,7 +207,7 @@ class RespDoor implements RespServer, ConnectionHost {
     const host: AttachedHost = {
       node,
       log,
-      audit: security.audit,
+      security,
       limits,
       stats,
       detached: (client) => {
