@@ -144,7 +144,7 @@ async function createProgram(args: readonly string[], context: CliContext): Prom
     else program.command(name).description(description);
   }
   addRemoteOptions(program);
-  program.hook("preAction", (_program, action) => resolveRemote(action.opts(), context));
+  program.hook("preAction", (_program, action) => resolveRemote(action, context));
   return program;
 }
 

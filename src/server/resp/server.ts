@@ -145,7 +145,8 @@ class RespDoor implements RespServer, ConnectionHost {
       this.#server.off("error", refused);
       this.#server.on("error", (error) => this.log.error({ error: error.message }, "the RESP port failed"));
       this.#every(RATE_INTERVAL_MS, () => this.#sample());
-      const { idleTimeout } = this.options;
+      const { idleTimeout, loginTimeout } = this.options;
+      this.#every(Math.max(10, loginTimeout / IDLE_SWEEPS), () => this.#sweepStrangers());
       if (idleTimeout > 0) this.#every(Math.max(10, idleTimeout / IDLE_SWEEPS), () => this.#sweepIdle());
       this.log.info({ address: this.address }, "Redis clients may connect");
       done(null);
@@ -276,6 +277,15 @@ class RespDoor implements RespServer, ConnectionHost {
       if (client.lastActiveAt >= since || !client.idle) continue;
       this.stats.idleClientsClosed++;
       client.kill(`silent for more than ${this.options.idleTimeout} ms`);
+    }
+  }
+
+  #sweepStrangers(): void {
+    const since = Date.now() - this.options.loginTimeout;
+    for (const client of this.clients.values()) {
+      if (client.access !== null) continue;
+      const strangerSince = client.principal === null ? client.connectedAt : client.lastActiveAt;
+      if (strangerSince < since) client.kill(`not logged in after ${this.options.loginTimeout} ms`);
     }
   }
 
