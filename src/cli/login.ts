@@ -26,6 +26,16 @@ interface RemoteFlags {
   readonly ca?: string;
 }
 
+/** What commands that talk to a cluster read from the environment. */
+export const REMOTE_VARIABLES: readonly string[] = [
+  "KVORUM_URL",
+  "KVORUM_ADDRESS",
+  "KVORUM_USER",
+  "KVORUM_PASSWORD",
+  "KVORUM_PASSWORD_FILE",
+  "KVORUM_CA",
+];
+
 const ANONYMOUS: Remote = { login: null, ca: null };
 
 /** Of the one command that this process carries out. */

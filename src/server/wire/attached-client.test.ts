@@ -194,6 +194,8 @@ test("who has to log in cannot attach before, and is asked about every request a
   client.command(4, node.groupOf("other:a"), "get", "other:a");
   await client.until(() => client.received.length === 5);
   expect(client.received[4]).toMatchObject({ reply: { code: "unauthenticated" } });
+  client.send({ type: "topology" });
+  await expect.poll(() => client.closed).toBe(true);
 });
 
 test("a server that closes answers what is under way, and nothing more", async () => {

@@ -89,6 +89,11 @@ export class AttachedClient implements FrameStreamOwner {
         this.#request(message.request, frame.length);
         break;
       case "topology":
+        if (this.#who.access() === null) {
+          this.onProblem("its login is no longer valid");
+          this.#stream.destroy();
+          return;
+        }
         this.#send({ type: "topology", topology: topologyOf(this.#host.node) });
         break;
       case "admin":
