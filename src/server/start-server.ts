@@ -12,20 +12,21 @@ import { NodeDisk } from "../storage/disk/node-disk.ts";
 import { lockDirectory } from "../storage/directory.ts";
 import { openLevelStore } from "../storage/state/level-store.ts";
 import { createTcpNetwork } from "../transport/tcp-network.ts";
-import { tlsSockets } from "../transport/tls-sockets.ts";
+import { type TlsIdentity, tlsSockets } from "../transport/tls-sockets.ts";
 import { measureLoopLag } from "../world/loop-lag.ts";
 import { NodeClock } from "../world/node-clock.ts";
 import { createNodeRandom } from "../world/node-random.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { type ServerOptions, formatAddress } from "./options.ts";
-import { type RespServer, type RespServerSettings, createRespServer } from "./resp/server.ts";
+import { type RespServer, createRespServer } from "./resp/server.ts";
 import { makeFirstAdministrator, readAdminPassword } from "./security/first-administrator.ts";
 import { Security } from "./security/security.ts";
 import { TlsFilesIdentity } from "./security/tls-files.ts";
 
 export interface RunningServer {
   readonly node: KvorumNode;
-  readonly addresses: { readonly resp: string; readonly http: string; readonly peer: string };
+  /** Null: that door is closed. */
+  readonly addresses: { readonly resp: string | null; readonly http: string | null; readonly peer: string };
   /** With an adminPasswordFile: once somebody can log in. */
   readonly administered?: Promise<void>;
   /** The node can never serve from its directory (corruption, a failed disk): why. Called at most once. */
@@ -33,11 +34,20 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** Which doors a node has besides the one for its peers. */
+export interface Doors {
+  readonly resp: boolean;
+  readonly http: boolean;
+}
+
+const ALL_DOORS: Doors = { resp: true, http: true };
+
 /** Opens the directory and all doors. Fails with a sentence that says what is in the way; nothing stays open then. */
 export async function startServer(
   options: ServerOptions,
   log: Logger,
   version: string,
+  doors = ALL_DOORS,
 ): Promise<RunningServer> {
   const directory = isAbsolute(options.dataDir) ? options.dataDir : resolve(options.dataDir);
   const lock = await lockDirectory(directory);
@@ -58,8 +68,8 @@ export async function startServer(
       network: createTcpNetwork({ clock, random, log, ...sockets }),
     };
     const ports = {
-      resp: await settlePort(options.host, options.respPort),
-      http: await settlePort(options.host, options.httpPort),
+      resp: doors.resp ? await settlePort(options.host, options.respPort) : null,
+      http: doors.http ? await settlePort(options.host, options.httpPort) : null,
       peer: await settlePort(options.host, options.peerPort),
     };
     const fatal = new Fatal();
@@ -77,23 +87,11 @@ export async function startServer(
     const administrator =
       adminPassword === null ? null : makeFirstAdministrator(node, security.passwords, adminPassword, log);
     undo.push(async () => administrator?.stop());
-    const encryption = tls === null ? {} : { tls };
-    const http = await startHttpServer(
-      node,
-      {
-        host: options.host,
-        port: ports.http,
-        allowedHosts: options.allowedHosts,
-        corsOrigins: options.corsOrigins,
-        security,
-        openMetrics: options.openMetrics,
-        ...encryption,
-      },
-      log,
-    );
-    undo.push(() => http.close());
-    const resp = await openResp({ node, security, log, ...encryption }, options, ports.resp);
-    undo.push(() => new Promise((done) => resp.close(done)));
+    const behind: Behind = { node, security, log, ...(tls === null ? {} : { tls }) };
+    const http = ports.http === null ? null : await openHttp(behind, options, ports.http);
+    if (http !== null) undo.push(() => http.close());
+    const resp = ports.resp === null ? null : await openResp(behind, options, ports.resp);
+    if (resp !== null) undo.push(() => new Promise((done) => resp.close(done)));
 
     return {
       node,
@@ -114,8 +112,8 @@ function openTls({ tls: { cert, key, ca } }: ServerOptions, log: Logger): TlsFil
 }
 
 interface Ports {
-  readonly resp: number;
-  readonly http: number;
+  readonly resp: number | null;
+  readonly http: number | null;
   readonly peer: number;
 }
 
@@ -139,8 +137,8 @@ function nodeOptions(
     listen: { host: options.host, port: ports.peer },
     addresses: {
       peer,
-      resp: formatAddress({ host, port: ports.resp }),
-      http: formatAddress({ host, port: ports.http }),
+      resp: ports.resp === null ? "" : formatAddress({ host, port: ports.resp }),
+      http: ports.http === null ? "" : formatAddress({ host, port: ports.http }),
     },
     initial: alone
       ? [{ name: options.name, peer }]
@@ -186,11 +184,24 @@ async function startNode(world: World, options: NodeOptions, fatal: Fatal): Prom
   });
 }
 
-async function openResp(
-  behind: Pick<RespServerSettings, "node" | "security" | "log" | "tls">,
+/** What every door has behind it. */
+interface Behind {
+  readonly node: KvorumNode;
+  readonly security: Security;
+  readonly log: Logger;
+  readonly tls?: TlsIdentity;
+}
+
+function openHttp(
+  { node, log, ...behind }: Behind,
   options: ServerOptions,
   port: number,
-): Promise<RespServer> {
+): Promise<HttpServer> {
+  const { host, allowedHosts, corsOrigins, openMetrics } = options;
+  return startHttpServer(node, { host, port, allowedHosts, corsOrigins, openMetrics, ...behind }, log);
+}
+
+async function openResp(behind: Behind, options: ServerOptions, port: number): Promise<RespServer> {
   const { limits } = options;
   const server = createRespServer({
     ...behind,
@@ -217,12 +228,12 @@ async function openResp(
 function addressesOf(
   options: ServerOptions,
   ports: Ports,
-  http: HttpServer,
-  resp: RespServer,
+  http: HttpServer | null,
+  resp: RespServer | null,
 ): RunningServer["addresses"] {
   return {
-    resp: resp.address ?? formatAddress({ host: options.host, port: ports.resp }),
-    http: formatAddress(http.address),
+    resp: resp?.address ?? null,
+    http: http === null ? null : formatAddress(http.address),
     peer: formatAddress({ host: options.host, port: ports.peer }),
   };
 }

@@ -21,6 +21,7 @@ import type { Access } from "../security/access.ts";
 import { administer } from "../security/administer.ts";
 import type { Security } from "../security/security.ts";
 import { runCall } from "./call.ts";
+import { ClientWatches } from "./watching.ts";
 import { topologyOf } from "./topology.ts";
 
 export interface AttachedHost {
@@ -47,10 +48,14 @@ export interface AttachedPeer {
   access(): Access | null;
 }
 
+/** With more than this unsent, the client's watches pause until it has read. */
+const WATCH_BUFFER_BYTES = 1024 * 1024;
+
 export class AttachedClient implements FrameStreamOwner {
   readonly #host: AttachedHost;
   readonly #who: AttachedPeer;
   readonly #stream: FrameStream;
+  readonly #watches: ClientWatches;
   #requests = 0;
   #requestBytes = 0;
   #paused = false;
@@ -60,11 +65,20 @@ export class AttachedClient implements FrameStreamOwner {
     this.#host = host;
     this.#who = who;
     this.#stream = new FrameStream(socket, this);
+    this.#watches = new ClientWatches({
+      node: host.node,
+      access: () => who.access(),
+      send: (message) => {
+        this.#send(message);
+        this.#settle();
+      },
+    });
   }
 
   /** Takes no more requests, answers what is under way, then closes. */
   close(): void {
     this.#ending = true;
+    this.#watches.closeAll();
     this.#closeWhenDone();
   }
 
@@ -99,6 +113,14 @@ export class AttachedClient implements FrameStreamOwner {
       case "admin":
         this.#administer(message.id, message.request);
         break;
+      case "watch":
+        this.#watches.watch(message);
+        break;
+      case "unwatch":
+      case "pause":
+      case "resume":
+        this.#watches[message.type](message.id);
+        break;
     }
     this.#settle();
   }
@@ -109,6 +131,7 @@ export class AttachedClient implements FrameStreamOwner {
   }
 
   onClose(): void {
+    this.#watches.closeAll();
     this.#host.detached(this);
   }
 
@@ -177,6 +200,7 @@ export class AttachedClient implements FrameStreamOwner {
       this.#stream.destroy();
       return;
     }
+    this.#watches.setFull(unsent > WATCH_BUFFER_BYTES);
     const bytes = this.#requestBytes + unsent;
     if (!this.#paused) {
       if (this.#requests > maxPipelinedCommands || bytes > maxPipelinedBytes) {
