@@ -1,7 +1,7 @@
 /** The state of a whole cluster, put together from what each node says about itself. */
 import type { NodeId } from "../core/ids.ts";
 import type { NodeInfo, NodeStatus, ReplicaStatus } from "../node/api.ts";
-import { fetchStatus, reachNode, whyUnreachable, type Reached } from "./http-client.ts";
+import { fetchStatus, reachNode, type Reached, urlOfHost, whyUnreachable } from "./http-client.ts";
 
 export interface NodeView {
   readonly info: NodeInfo;
@@ -45,7 +45,7 @@ export async function clusterView(urls: readonly string[]): Promise<ClusterView>
     reached.status.nodes.map(async (info): Promise<NodeView> => {
       if (info.id === reached.status.id) return { info, status: reached.status, problem: null };
       try {
-        return { info, status: await fetchStatus(`http://${info.http}`), problem: null };
+        return { info, status: await fetchStatus(urlOfHost(info.http)), problem: null };
       } catch (error) {
         return { info, status: null, problem: whyUnreachable(error) };
       }

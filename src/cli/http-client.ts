@@ -1,9 +1,13 @@
 /** Asks nodes over HTTP, for the commands that look at a cluster or administer it. */
-import type { AdminRequest, NodeStatus } from "../node/api.ts";
+import type { NodeStatus } from "../node/api.ts";
+import type { Grant } from "../node/catalog/users.ts";
+import type { AdminInput } from "../server/http/admin-schema.ts";
 import { CliError, codeOf, EXIT, messageOf, usage } from "./failure.ts";
+import { type HttpAnswer, requestJson } from "./http-request.ts";
+import { remote } from "./login.ts";
 
 /** Where the nodes of `kvorum dev` answer; tried in turn when nobody names a node. */
-const DEFAULT_URLS = ["http://127.0.0.1:7411", "http://127.0.0.1:7421", "http://127.0.0.1:7431"];
+const DEFAULT_HOSTS = ["127.0.0.1:7411", "127.0.0.1:7421", "127.0.0.1:7431"];
 
 const STATUS_TIMEOUT_MS = 3_000;
 /** Moving replicas and leaders takes a while; the node itself gives up earlier. */
@@ -21,14 +25,17 @@ export function nodeUrls(
   env: Readonly<Record<string, string | undefined>>,
 ): string[] {
   const given = flag ?? env["KVORUM_URL"];
-  if (given === undefined || given === "") return DEFAULT_URLS;
+  if (given === undefined || given === "") return DEFAULT_HOSTS.map(urlOfHost);
   return given.split(",").map((text) => {
-    const url = parseUrl(text.includes("://") ? text.trim() : `http://${text.trim()}`);
+    const url = parseUrl(text.includes("://") ? text.trim() : urlOfHost(text.trim()));
     if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return url.origin;
     const source = flag === undefined ? "KVORUM_URL" : "--url";
     throw usage(`${source}: "${text}" is not a node's address`, "Write it as http://127.0.0.1:7411.");
   });
 }
+
+/** Of a node whose address the cluster tells us. */
+export const urlOfHost = (host: string): string => `${remote().ca === null ? "http" : "https"}://${host}`;
 
 function parseUrl(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null;
@@ -41,6 +48,7 @@ export async function reachNode(urls: readonly string[]): Promise<Reached> {
     try {
       return { url, status: await fetchStatus(url) };
     } catch (error) {
+      if (error instanceof CliError) throw error;
       reasons.push(`${url} (${whyUnreachable(error)})`);
     }
   }
@@ -52,26 +60,44 @@ export async function reachNode(urls: readonly string[]): Promise<Reached> {
 }
 
 export async function fetchStatus(url: string, timeoutMs = STATUS_TIMEOUT_MS): Promise<NodeStatus> {
-  const response = await fetch(`${url}/v1/status`, { signal: AbortSignal.timeout(timeoutMs) });
-  const body: unknown = await response.json();
-  if (!response.ok) throw new Error(errorText(body) ?? `HTTP status ${response.status}`);
+  const { body } = await answerOf(await requestJson("GET", `${url}/v1/status`, timeoutMs));
   if (typeof body !== "object" || body === null || !("replicas" in body))
     throw new Error("it is not a Kvorum node");
   return body as NodeStatus;
 }
 
+export interface ListedUser {
+  readonly name: string;
+  readonly grants: readonly Grant[];
+}
+
+export async function listUsers(url: string): Promise<readonly ListedUser[]> {
+  const { body } = await answerOf(await requestJson("GET", `${url}/v1/users`, STATUS_TIMEOUT_MS));
+  return body as readonly ListedUser[];
+}
+
+/** Who is not let in is told so at once: another node would say the same. */
+async function answerOf(answer: HttpAnswer): Promise<HttpAnswer> {
+  if (answer.ok) return answer;
+  const message = errorText(answer.body) ?? `HTTP status ${answer.status}`;
+  if (![401, 403, 429].includes(answer.status)) throw new Error(message);
+  throw refusedLogin(message, answer.body);
+}
+
+function refusedLogin(message: string, body: unknown): CliError {
+  const { error } = body as { error?: { code?: string; hint?: string } };
+  const advice =
+    error?.code === "unauthenticated"
+      ? "Log in with --user NAME --password-file FILE (KVORUM_USER, KVORUM_PASSWORD_FILE)."
+      : (error?.hint ?? "See the node's log.");
+  return new CliError(message, advice);
+}
+
 /** Carries out a request through this node and returns what it says. */
-export async function administer(url: string, request: AdminRequest): Promise<string> {
-  let response: Response;
-  let body: unknown;
+export async function administer(url: string, request: AdminInput): Promise<string> {
+  let answer: HttpAnswer;
   try {
-    response = await fetch(`${url}/v1/admin`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(request),
-      signal: AbortSignal.timeout(ADMIN_TIMEOUT_MS),
-    });
-    body = await response.json();
+    answer = await requestJson("POST", `${url}/v1/admin`, ADMIN_TIMEOUT_MS, request);
   } catch (error) {
     throw new CliError(
       `the answer of ${url} did not arrive (${whyUnreachable(error)}): the change may or may not have been made`,
@@ -80,11 +106,11 @@ export async function administer(url: string, request: AdminRequest): Promise<st
       error,
     );
   }
-  if (response.ok) return (body as { detail?: string }).detail ?? "done";
-  const { error } = body as { error?: { message?: string; hint?: string; definite?: boolean } };
+  if (answer.ok) return (answer.body as { detail?: string }).detail ?? "done";
+  const { error } = answer.body as { error?: { message?: string; hint?: string; definite?: boolean } };
   const unsure = error?.definite === false ? " (it may have been done all the same)" : "";
   throw new CliError(
-    `${error?.message ?? `HTTP status ${response.status}`}${unsure}`,
+    `${error?.message ?? `HTTP status ${answer.status}`}${unsure}`,
     error?.hint ?? "See the node's log.",
   );
 }
@@ -97,17 +123,18 @@ function errorText(body: unknown): string | undefined {
 export function whyUnreachable(error: unknown): string {
   if (error instanceof Error && error.name === "TimeoutError") return "no answer in time";
   switch (codeOf(error)) {
+    case "EPROTO":
+    case "HPE_INVALID_CONSTANT":
+      return "it speaks another protocol: with --ca connections are encrypted, without they are not";
     case "ECONNREFUSED":
       return "connection refused";
     case "ECONNRESET":
-    case "UND_ERR_SOCKET":
       return "connection lost";
     case "ENOTFOUND":
       return "unknown host";
     case undefined:
       if (error instanceof SyntaxError) return "it is not a Kvorum node";
-      // fetch says only that it failed; why is one level deeper.
-      return messageOf(error instanceof Error && error.cause !== undefined ? error.cause : error);
+      return messageOf(error);
     default:
       return codeOf(error)!;
   }

@@ -3,6 +3,7 @@ import { Command, CommanderError, type Argument } from "commander";
 import type { CliContext } from "./context.ts";
 import { CliError, EXIT, messageOf } from "./failure.ts";
 import { addHelp, command } from "./help.ts";
+import { addRemoteOptions, resolveRemote } from "./login.ts";
 import { createStyle, wantsColour } from "./text/style.ts";
 
 /** Runs one command line (without the program's name) and says with which code the process should exit. Never throws. */
@@ -39,6 +40,11 @@ const COMMANDS: readonly (readonly [usage: string, description: string, load: ()
     "keyspace",
     "Create, look at, change and drop keyspaces.",
     async () => (await import("./commands/keyspace.ts")).defineKeyspace,
+  ],
+  [
+    "user",
+    "Add, list and delete users, their passwords, tokens and roles.",
+    async () => (await import("./commands/user.ts")).defineUser,
   ],
   [
     "node",
@@ -124,7 +130,8 @@ async function createProgram(args: readonly string[], context: CliContext): Prom
     ],
     [
       "Exit codes: 0 done, 1 understood but failed, 2 wrong command line or options, 3 no node answered.",
-      "Environment: KVORUM_URL and KVORUM_ADDRESS name the nodes to ask; NO_COLOR turns colours off.",
+      "Environment: KVORUM_URL and KVORUM_ADDRESS name the nodes to ask, KVORUM_USER, KVORUM_PASSWORD_FILE and KVORUM_CA",
+      "say who asks and whom to trust; NO_COLOR turns colours off.",
     ].join("\n"),
   );
   for (const [usage, description, load] of COMMANDS) {
@@ -135,6 +142,8 @@ async function createProgram(args: readonly string[], context: CliContext): Prom
     if (name === wanted) program.addCommand(await load());
     else program.command(name).description(description);
   }
+  addRemoteOptions(program);
+  program.hook("preAction", (_program, action) => resolveRemote(action.opts(), context));
   return program;
 }
 

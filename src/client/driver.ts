@@ -1,5 +1,6 @@
 /** Runs the machine: gives it the time, carries its effects out, and calls each caller back once. No promises here. */
 import { unreachable } from "../core/assert.ts";
+import type { KvorumError } from "../core/errors.ts";
 import type { Clock, Random, TimerHandle } from "../core/world.ts";
 import type { WatchHandle } from "../node/api.ts";
 import type { CallSpec } from "./machine/call.ts";
@@ -30,6 +31,7 @@ export class ClientDriver {
   readonly #listeners = new Map<number, OutcomeListener>();
   #topology: Topology | null = null;
   readonly #topologyListeners = new Set<(topology: Topology) => void>();
+  readonly #refusalListeners = new Set<(error: KvorumError) => void>();
   readonly #closing = new Set<() => void>();
   #closed = false;
   #effects: Effect[] = [];
@@ -48,6 +50,9 @@ export class ClientDriver {
     this.#machine = new ClientMachine(() => random.next(), { ...DEFAULT_MACHINE_OPTIONS, ...options });
     transport.listen({
       onTopology: (topology) => this.#onTopology(topology),
+      onRefused: (error) => {
+        for (const listener of this.#refusalListeners) listener(error);
+      },
       onDown: (node) => this.#step({ type: "down", node }),
     });
   }
@@ -74,6 +79,12 @@ export class ClientDriver {
   onTopology(listener: (topology: Topology) => void): () => void {
     this.#topologyListeners.add(listener);
     return () => this.#topologyListeners.delete(listener);
+  }
+
+  /** Calls back when a node refuses the client, until the function that it returns is called. */
+  onRefused(listener: (error: KvorumError) => void): () => void {
+    this.#refusalListeners.add(listener);
+    return () => this.#refusalListeners.delete(listener);
   }
 
   /** Asks for the present topology. */

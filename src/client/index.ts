@@ -2,6 +2,7 @@
 export { ERRORS, type ErrorCode, KvorumError } from "../core/errors.ts";
 export type { CallDefaults, ConditionalWriteOptions, ReadOptions, WriteOptions } from "./calls/options.ts";
 export { type ClientOptions, type Database, type KeyspaceOf, type Keyspaces, openClient } from "./connect.ts";
+export { connect, type ConnectOptions } from "./socket/connect.ts";
 export { BatchError, CompactedError, InvalidValueError, type ValueIssue } from "./errors.ts";
 export type { ClientRuntime } from "./driver.ts";
 export type { CounterKeyspace } from "./keyspaces/counter.ts";

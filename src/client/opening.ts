@@ -51,13 +51,23 @@ function topologyWhere(
 ): Promise<Topology> {
   return new Promise((resolve, reject) => {
     let timer: TimerHandle | null = null;
-    const stop = driver.onTopology((topology) => take(topology));
+    const stop = (): void => {
+      stopListening();
+      stopMinding();
+      timer?.cancel();
+    };
     const take = (topology: Topology): void => {
       if (!suits(topology)) return;
       stop();
-      timer?.cancel();
       resolve(topology);
     };
+    const stopListening = driver.onTopology(take);
+    // One node's refusal matters only while no other has let the client in.
+    const stopMinding = driver.onRefused((error) => {
+      if (driver.topology !== null) return;
+      stop();
+      reject(error);
+    });
     const poll = (): void => {
       const left = deadline - driver.clock.now();
       timer = driver.clock.setTimer(Math.min(POLL_MS, Math.max(0, left)), () => {

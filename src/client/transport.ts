@@ -2,6 +2,7 @@
  * What the client needs from below: who is there, and a way to bring one request to one node. A socket implements it, and
  * so does a node in the same process. It neither repeats nor decides anything: that is the machine's.
  */
+import type { KvorumError } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
@@ -67,6 +68,8 @@ export type ReplyListener = (reply: Reply, leader: NodeId | null, index: number 
 export interface TransportListener {
   /** The catalog as the cluster has it now; the first time when connected, then after changes and `refresh`. */
   onTopology(topology: Topology): void;
+  /** A node refuses this client for a reason that does not pass by itself, such as a wrong password. */
+  onRefused(error: KvorumError): void;
   /** The connection to this node is gone. Its open requests get their answers separately. */
   onDown(node: NodeId): void;
 }

@@ -212,6 +212,7 @@ const schema = z.strictObject({
       expects: "a list of origins such as https://app.example, without a path",
       placeholder: "origin,...",
     }),
+  openMetrics: toggle(false, "Lets anybody read /metrics. Otherwise any user may, once there are users."),
   logLevel: z
     .enum(LOG_LEVELS)
     .default("info")

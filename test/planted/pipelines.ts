@@ -83,6 +83,7 @@ function doorOf(node: KvorumNode, defer: (work: () => void) => void): Connection
     commandsPerSecond: 0,
     scheduleFlush: (connection) => defer(() => connection.flush()),
     relieve: () => undefined,
+    attach: () => undefined,
     closed: () => undefined,
   };
 }

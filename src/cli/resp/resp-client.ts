@@ -1,10 +1,12 @@
 /** One connection to a node's RESP door, for the command line: one command at a time, answers in order. */
-import { connect, type Socket } from "node:net";
-import type { Reply } from "../../core/reply.ts";
+import { connect, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { Failure, type Reply } from "../../core/reply.ts";
 import type { Address } from "../../core/world.ts";
 import { formatAddress, parseAddress } from "../../server/notation.ts";
 import { CliError, codeOf, EXIT, messageOf, usage } from "../failure.ts";
 import { whyUnreachable } from "../http-client.ts";
+import { remote } from "../login.ts";
 import { ReplyParser } from "./reply-parser.ts";
 
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -44,8 +46,9 @@ export async function connectFirst(
   const reasons: string[] = [];
   for (const address of addresses) {
     try {
-      return await connectResp(address, replyTimeoutMs);
+      return await logIn(await connectResp(address, replyTimeoutMs));
     } catch (error) {
+      if (error instanceof CliError) throw error;
       reasons.push(`${formatAddress(address)} (${whyUnreachable(error)})`);
     }
   }
@@ -56,14 +59,35 @@ export async function connectFirst(
   );
 }
 
+/** Who is not let in is told so at once: another node would say the same. */
+async function logIn(connection: RespConnection): Promise<RespConnection> {
+  const { login } = remote();
+  if (login === null) return connection;
+  const words = ["AUTH", login.user, login.password];
+  const reply = await connection.call(words.map((word) => Buffer.from(word)));
+  if (!(reply instanceof Failure)) return connection;
+  connection.close();
+  throw new CliError(
+    `${formatAddress(connection.address)} does not let ${login.user} in: ${reply.message}`,
+    "Correct --user and the password (--password-file, KVORUM_PASSWORD_FILE).",
+  );
+}
+
+function openSocket({ host, port }: Address): Socket {
+  const { ca } = remote();
+  if (ca === null) return connect({ host, port, noDelay: true });
+  const socket = connectTls({ host, port, ca, ...(isIP(host) === 0 ? { servername: host } : {}) });
+  return socket.setNoDelay(true);
+}
+
 function connectResp(address: Address, replyTimeoutMs: number): Promise<RespConnection> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: address.host, port: address.port, noDelay: true });
+    const socket = openSocket(address);
     socket.setTimeout(CONNECT_TIMEOUT_MS, () => {
       socket.destroy(Object.assign(new Error("no answer in time"), { name: "TimeoutError" }));
     });
     socket.once("error", reject);
-    socket.once("connect", () => {
+    socket.once(remote().ca === null ? "connect" : "secureConnect", () => {
       socket.off("error", reject);
       socket.setTimeout(0);
       resolve(new Connection(socket, address, replyTimeoutMs));

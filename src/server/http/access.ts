@@ -27,10 +27,13 @@ export function guardAccess(app: FastifyInstance, options: AccessOptions): void 
   const origins = new Set(options.corsOrigins);
   app.addHook("onRequest", async (request, reply) => {
     // Probes and scrapers may call the node by any name; what they read is no secret and changes nothing.
-    if (!request.url.startsWith("/v1")) return undefined;
+    // The route, not the path: `/%761/admin` and `http://host/v1/admin` lead to /v1/admin as well.
+    const route = request.routeOptions.url;
+    if (route !== undefined && !route.startsWith("/v1")) return undefined;
     const { host, origin } = request.headers;
     if (!hostAllowed(host, hosts)) return refuseHost(reply, host);
-    const data = request.url.startsWith(DATA);
+    const path = route ?? request.url;
+    const data = path.startsWith(DATA);
     if (data && origins.size > 0) void reply.header("vary", "origin");
     const invited = data && origin !== undefined && origins.has(origin);
     if (invited) {

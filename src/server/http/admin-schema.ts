@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { groupId } from "../../core/ids.ts";
 import type { AdminRequest } from "../../node/api.ts";
+import { type Grant, ROLES } from "../../node/catalog/users.ts";
+import { MAX_PASSWORD_BYTES } from "../security/password.ts";
 import { issuesOf } from "./problems.ts";
 
 const name = z.string().min(1).max(128);
@@ -12,7 +14,19 @@ const someLimits = z.strictObject({
   maxValueBytes: count.exactOptional(),
 });
 
-const schema = z.discriminatedUnion("type", [
+const MIN_PASSWORD_LENGTH = 8;
+
+/** A new user needs the password; an existing one keeps what is not given. */
+export interface UserInput {
+  readonly type: "user-set";
+  readonly name: string;
+  readonly password?: string;
+  readonly grants?: readonly Grant[];
+}
+
+export type AdminInput = Exclude<AdminRequest, { readonly type: "user-set" }> | UserInput;
+
+export const adminSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("keyspace-create"),
     spec: z.strictObject({
@@ -31,11 +45,18 @@ const schema = z.discriminatedUnion("type", [
     group: z.int().min(0).max(0xffff_ffff).transform(groupId),
     to: name,
   }),
-]) satisfies z.ZodType<AdminRequest>;
+  z.strictObject({
+    type: z.literal("user-set"),
+    name,
+    password: z.string().min(MIN_PASSWORD_LENGTH).max(MAX_PASSWORD_BYTES).exactOptional(),
+    grants: z.array(z.strictObject({ keyspace: name, role: z.enum(ROLES) })).exactOptional(),
+  }),
+  z.strictObject({ type: z.literal("user-delete"), name }),
+]) satisfies z.ZodType<AdminInput>;
 
 /** The request, or one sentence that names every field that is wrong. */
-export function parseAdminRequest(body: unknown): AdminRequest | { readonly problem: string } {
-  const result = schema.safeParse(body);
+export function parseAdminRequest(body: unknown): AdminInput | { readonly problem: string } {
+  const result = adminSchema.safeParse(body);
   if (result.success) return result.data;
   return { problem: issuesOf(result.error, "the body") };
 }

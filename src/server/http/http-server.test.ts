@@ -185,7 +185,11 @@ describe("/v1", () => {
       body: expect.stringContaining("forbidden-origin"),
     });
     expect((await raw(port, "POST", "/v1/admin", { ...json, host: "evil.example" }, body)).status).toBe(403);
-    expect((await raw(port, "GET", "/v1/status", { host: "evil.example:7411" })).status).toBe(403);
+    for (const path of ["/v1/status", "/%761/status", "http://evil.example/v1/status"])
+      expect([path, (await raw(port, "GET", path, { host: "evil.example:7411" })).status]).toEqual([
+        path,
+        403,
+      ]);
     expect(node.adminRequests).toEqual([]);
 
     const same = { ...json, host: `localhost:${port}`, origin: `http://localhost:${port}` };

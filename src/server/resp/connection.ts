@@ -34,6 +34,7 @@ import type {
 } from "./session.ts";
 import { EXECABORT, Transaction, Watches } from "./transaction.ts";
 import { Window } from "./window.ts";
+import type { AttachedPeer } from "../wire/attached-client.ts";
 import { flattened, type ReplyWriter, type RespVersion, replyBytes } from "./writer.ts";
 
 /** What a connection needs from its server beyond what commands may see. */
@@ -48,6 +49,8 @@ export interface ConnectionHost extends ServerContext {
   /** The buffers of all clients together are over their limit. */
   relieve(): void;
   closed(connection: Connection): void;
+  /** `closed` was called before. The socket is somebody else's now. */
+  attach(socket: Socket, peer: AttachedPeer): void;
 }
 
 /** The limits of clients that have not logged in, as in Redis: enough for that. */
@@ -311,6 +314,8 @@ export class Connection implements Session {
   #stranger = true;
   /** Later commands are ignored. */
   #quitting = false;
+  /** Nothing more is read as RESP; the socket is handed over once all replies are sent. */
+  #attaching = false;
   /** Nothing more will be read; the socket closes once all replies are sent. */
   #ending = false;
   #closed = false;
@@ -380,6 +385,11 @@ export class Connection implements Session {
     this.#quitting = true;
     this.#parser.stop();
     this.#scheduleFlush();
+  }
+
+  attach(): void {
+    this.#attaching = true;
+    this.closeAfterReply();
   }
 
   kill(reason: string): void {
@@ -553,8 +563,20 @@ export class Connection implements Session {
     }
     this.#compact();
     this.#window.drain();
-    if (this.#ending && this.#slots.length === 0 && this.#held === null) this.#socket.destroySoon();
+    if (this.#ending && this.#slots.length === 0 && this.#held === null) {
+      if (this.#attaching) this.#handOver();
+      else this.#socket.destroySoon();
+    }
     this.#settle();
+  }
+
+  #handOver(): void {
+    const { address, peer, principal, server } = this;
+    const socket = this.#socket;
+    for (const event of ["data", "drain", "end", "error", "close"]) socket.removeAllListeners(event);
+    this.#onClose();
+    server.attach(socket, { peer, address, access: () => server.security.access(principal, address) });
+    socket.resume();
   }
 
   #write(pieces: readonly Uint8Array[]): void {

@@ -6,6 +6,7 @@ import type { Logger } from "../../core/world.ts";
 import type { CommandSpec } from "../../data/contract.ts";
 import type { KvorumNode } from "../../node/api.ts";
 import { Security } from "../security/security.ts";
+import { AttachedClient, type AttachedHost, type AttachedPeer } from "../wire/attached-client.ts";
 import { CommandTable } from "./command-table.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import { CursorTable } from "./cursors.ts";
@@ -87,6 +88,7 @@ class RespDoor implements RespServer, ConnectionHost {
   readonly writer = new ReplyWriter();
   readonly startedAt = Date.now();
 
+  readonly #attached = new Set<AttachedClient>();
   readonly #host: string;
   readonly #port: number;
   readonly #server: Server;
@@ -156,12 +158,14 @@ class RespDoor implements RespServer, ConnectionHost {
     };
     const deadline = setTimeout(() => {
       for (const client of this.clients.values()) client.kill("the server closes, and waited long enough");
+      for (const client of this.#attached) client.kill();
       finish();
     }, this.options.closeTimeout);
     if (this.#server.listening) this.#server.close();
     this.#onEmpty = finish;
     for (const client of this.clients.values()) client.closeAfterReply();
-    if (this.clients.size === 0) finish();
+    for (const client of this.#attached) client.close();
+    this.#count();
   }
 
   scheduleFlush(connection: Connection): void {
@@ -189,12 +193,35 @@ class RespDoor implements RespServer, ConnectionHost {
 
   closed(connection: Connection): void {
     this.clients.delete(connection.id);
-    this.stats.connections = this.clients.size;
-    if (this.clients.size === 0) this.#onEmpty?.();
+    this.#count();
+  }
+
+  attach(socket: Socket, peer: AttachedPeer): void {
+    const { log, node, options: limits, security, stats } = this;
+    const host: AttachedHost = {
+      node,
+      log,
+      audit: security.audit,
+      limits,
+      stats,
+      detached: (client) => {
+        this.#attached.delete(client);
+        this.#count();
+      },
+    };
+    const client = new AttachedClient(host, peer, socket);
+    this.#attached.add(client);
+    this.#count();
+    if (this.#onEmpty !== null) client.close();
+  }
+
+  #count(): void {
+    this.stats.connections = this.clients.size + this.#attached.size;
+    if (this.stats.connections === 0) this.#onEmpty?.();
   }
 
   #accept(socket: Socket): void {
-    if (this.clients.size >= this.options.maxConnections) {
+    if (this.stats.connections >= this.options.maxConnections) {
       this.stats.rejectedConnections++;
       socket.on("error", (error) =>
         this.log.debug({ error: error.message }, "a refused client's connection broke"),
@@ -206,7 +233,7 @@ class RespDoor implements RespServer, ConnectionHost {
     const connection = new Connection(this.#nextId++, socket, this);
     this.clients.set(connection.id, connection);
     this.stats.totalConnections++;
-    this.stats.connections = this.clients.size;
+    this.#count();
     if (this.#onEmpty !== null) connection.closeAfterReply();
   }
 

@@ -51,6 +51,8 @@ export interface Session {
   closeAfterReply(): void;
   /** Disconnects at once. */
   kill(reason: string): void;
+  /** Sends what is owed, this command's reply included; from then on the connection speaks as `src/wire` says. */
+  attach(): void;
 }
 
 export interface ServerContext {

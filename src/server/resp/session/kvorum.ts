@@ -4,7 +4,8 @@ import type { KeyspaceInfo } from "../../../node/api.ts";
 import { hashSlot, shardOfSlot } from "../../../placement/hash-slot.ts";
 import { textOf } from "../failures.ts";
 import type { ServerContext } from "../session.ts";
-import { bulk, container } from "../values.ts";
+import { WIRE_VERSION } from "../../../wire/messages.ts";
+import { bulk, container, integer } from "../values.ts";
 
 export const KVORUM = container(
   { name: "kvorum", group: "kvorum", since: "0.1.0", summary: "A container for commands of Kvorum itself" },
@@ -27,6 +28,20 @@ export const KVORUM = container(
           return new Failure("ERR consistency is one of: linearizable, sequential, stale");
         }
         session.consistency = wanted;
+        return OK;
+      },
+    },
+    attach: {
+      arity: 3,
+      help: [
+        "ATTACH <version>",
+        "Turn this connection into one of a typed client: after OK both sides send frames, no more RESP.",
+      ],
+      run(session, args) {
+        if (integer(args[0]) !== WIRE_VERSION)
+          return new Failure(`ERR this node speaks version ${WIRE_VERSION} of the typed client's protocol`);
+        if (session.replyMode !== "on") return new Failure("ERR ATTACH needs replies (CLIENT REPLY ON)");
+        session.attach();
         return OK;
       },
     },

@@ -1,0 +1,211 @@
+/**
+ * A typed client behind a connection that began as a RESP one (`KVORUM ATTACH`). Its requests are answered as they are done,
+ * in any order: one shard without a leader holds up nobody else.
+ *
+ * Reading pauses while too much is unanswered or unsent, and goes on when half of that is gone.
+ */
+import type { Socket } from "node:net";
+import { CodecError } from "../../core/bytes.ts";
+import type { Logger } from "../../core/world.ts";
+import type { AdminResult, KvorumNode } from "../../node/api.ts";
+import type { ForwardedRequest } from "../../node/frames.ts";
+import {
+  type ClientMessage,
+  decodeClientMessage,
+  encodeNodeMessage,
+  type NodeMessage,
+} from "../../wire/messages.ts";
+import { FrameStream, type FrameStreamOwner } from "../../wire/stream.ts";
+import { parseAdminRequest } from "../http/admin-schema.ts";
+import type { Access } from "../security/access.ts";
+import type { Audit } from "../security/audit.ts";
+import { runCall } from "./call.ts";
+import { topologyOf } from "./topology.ts";
+import { AttachedWatches } from "./watching.ts";
+
+export interface AttachedHost {
+  readonly node: KvorumNode;
+  readonly log: Logger;
+  readonly audit: Audit;
+  readonly limits: {
+    /** Unanswered requests of one client, at which reading from it pauses. */
+    readonly maxPipelinedCommands: number;
+    /** Bytes of unanswered requests and unsent replies, at which reading from it pauses. */
+    readonly maxPipelinedBytes: number;
+    /** A client with more unsent bytes than this is disconnected. */
+    readonly maxOutputBytes: number;
+  };
+  readonly stats: { commands: number; protocolErrors: number; slowClientsClosed: number };
+  detached(client: AttachedClient): void;
+}
+
+export interface AttachedPeer {
+  /** host:port, and the host alone. */
+  readonly peer: string;
+  readonly address: string;
+  /** What it may do now; null: its login is no longer valid. */
+  access(): Access | null;
+}
+
+export class AttachedClient implements FrameStreamOwner {
+  readonly #host: AttachedHost;
+  readonly #who: AttachedPeer;
+  readonly #stream: FrameStream;
+  readonly #watches: AttachedWatches;
+  #requests = 0;
+  #requestBytes = 0;
+  #paused = false;
+  #ending = false;
+
+  constructor(host: AttachedHost, who: AttachedPeer, socket: Socket) {
+    this.#host = host;
+    this.#who = who;
+    this.#stream = new FrameStream(socket, this);
+    this.#watches = new AttachedWatches({
+      node: host.node,
+      send: (message) => {
+        this.#send(message);
+        this.#settle();
+      },
+      mayRead: (keyspace) => who.access()?.in(keyspace, "read") === true,
+    });
+  }
+
+  /** Takes no more requests, answers what is under way, then closes. */
+  close(): void {
+    this.#ending = true;
+    this.#watches.endAll("closing");
+    this.#closeWhenDone();
+  }
+
+  kill(): void {
+    this.#stream.destroy();
+  }
+
+  onFrame(frame: Uint8Array): void {
+    if (this.#ending) return;
+    this.#host.stats.commands++;
+    let message: ClientMessage;
+    try {
+      message = decodeClientMessage(frame);
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      this.onProblem(error.message);
+      this.#stream.destroy();
+      return;
+    }
+    switch (message.type) {
+      case "request":
+        this.#request(message.request, frame.length);
+        break;
+      case "topology":
+        this.#send({ type: "topology", topology: topologyOf(this.#host.node) });
+        break;
+      case "admin":
+        this.#administer(message.id, message.request);
+        break;
+      case "watch":
+        this.#watches.open(message);
+        break;
+      case "watch-more":
+        this.#watches.more(message.number);
+        break;
+      case "unwatch":
+        this.#watches.close(message.number);
+        break;
+    }
+    this.#settle();
+  }
+
+  onDrain(): void {
+    this.#settle();
+    this.#closeWhenDone();
+  }
+
+  onClose(): void {
+    this.#watches.closeAll();
+    this.#host.detached(this);
+  }
+
+  onProblem(problem: string): void {
+    this.#host.stats.protocolErrors++;
+    this.#host.log.warn({ client: this.#who.peer, reason: problem }, "disconnected a client");
+  }
+
+  #request(request: ForwardedRequest, bytes: number): void {
+    this.#begin(bytes);
+    const { group, id } = request;
+    runCall(this.#host.node, this.#who.access(), request, (reply, index) => {
+      this.#finish(bytes);
+      this.#send({ type: "reply", id, reply, index, leader: this.#host.node.leaderOf(group) });
+      this.#settle();
+      this.#closeWhenDone();
+    });
+  }
+
+  #administer(id: number, body: unknown): void {
+    const answer = (result: AdminResult): void => this.#send({ type: "admin-result", id, result });
+    const request = parseAdminRequest(body);
+    if ("problem" in request) {
+      answer({ ok: false, code: "bad-request", message: request.problem });
+      return;
+    }
+    const access = this.#who.access();
+    const { audit, node } = this.#host;
+    const allowed =
+      request.type === "keyspace-create"
+        ? access?.in(request.spec.name, "admin")
+        : access?.everywhere("admin");
+    if (allowed !== true) {
+      audit.refused(access?.user ?? "(nobody)", this.#who.address, "resp", request.type);
+      answer({ ok: false, code: "forbidden", message: `This needs the role admin: ${request.type}.` });
+      return;
+    }
+    this.#begin(0);
+    node.admin(request, (result) => {
+      this.#finish(0);
+      answer(result);
+      this.#settle();
+      this.#closeWhenDone();
+    });
+  }
+
+  #begin(bytes: number): void {
+    this.#requests++;
+    this.#requestBytes += bytes;
+  }
+
+  #finish(bytes: number): void {
+    this.#requests--;
+    this.#requestBytes -= bytes;
+  }
+
+  #send(message: NodeMessage): void {
+    this.#stream.send(encodeNodeMessage(message));
+  }
+
+  #closeWhenDone(): void {
+    if (this.#ending && this.#requests === 0) this.#stream.close();
+  }
+
+  #settle(): void {
+    const { maxOutputBytes, maxPipelinedBytes, maxPipelinedCommands } = this.#host.limits;
+    const unsent = this.#stream.unsentBytes;
+    if (unsent > maxOutputBytes) {
+      this.#host.stats.slowClientsClosed++;
+      this.onProblem(`${unsent} bytes of replies wait for it (limit ${maxOutputBytes})`);
+      this.#stream.destroy();
+      return;
+    }
+    const bytes = this.#requestBytes + unsent;
+    if (!this.#paused) {
+      if (this.#requests > maxPipelinedCommands || bytes > maxPipelinedBytes) {
+        this.#paused = true;
+        this.#stream.pause();
+      }
+    } else if (this.#requests * 2 <= maxPipelinedCommands && bytes * 2 <= maxPipelinedBytes) {
+      this.#paused = false;
+      this.#stream.resume();
+    }
+  }
+}
