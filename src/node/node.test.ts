@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { SYSTEM_GROUP } from "../core/ids.ts";
 import type { SimulatedHost } from "../sim/simulated-host.ts";
-import { Story } from "../sim/stories.testkit.ts";
+import { plain, Story } from "../sim/stories.testkit.ts";
+import { commandCall } from "../sim/workloads/workload.ts";
 
 describe("founding and joining", () => {
   test("three empty nodes found a cluster together, whatever node answers", () => {
@@ -132,6 +133,28 @@ describe("keyspaces", () => {
     expect(story.do("n3", "get users:1")).toBe(null);
     expect(story.do("n3", "set users:1 after")).toBe("OK");
     expect(story.do("n1", "get users:1")).toBe("after");
+  });
+
+  test("a node that was away while a keyspace was created takes none of its keys for the default keyspace's", () => {
+    const answers = new Set<unknown>();
+    for (let seed = 1; seed <= 5; seed++) {
+      const story = new Story({ seed, defaultShards: 1, network: { delayMin: 1, delayMax: 40 } });
+      story.host("n2").crash();
+      story.admin("n1", { type: "keyspace-create", spec: { name: "b", shards: 1 } });
+      const isKnown = () =>
+        story
+          .host("n1")
+          .node!.keyspaces()
+          .some(({ name }) => name === "b");
+      story.until("the keyspace", isKnown);
+      expect(story.do("n1", "set b:k 1")).toBe("OK");
+      story.host("n2").start();
+      for (let passed = 0; passed < 1000; passed += 5) {
+        story.host("n2").node?.execute(commandCall("get", "b:k"), {}, (reply) => answers.add(plain(reply)));
+        story.pass(5);
+      }
+    }
+    expect([...answers].filter((answer) => !String(answer).startsWith("CLUSTERDOWN"))).toEqual(["1"]);
   });
 
   test("a dropped keyspace is gone with its data, and one of the same name starts empty", () => {

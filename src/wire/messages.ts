@@ -4,11 +4,8 @@
  *
  * ```
  * client: request | topology | admin           node: reply | topology | admin-result
- *         watch | unwatch | pause | resume           watch-start | watch-events | watch-end
+ *         watch | watch-more | unwatch               watch-start | watch-events | watch-end
  * ```
- *
- * A watch is told what it missed after `resume`; while it is paused, and while the client's socket is full, nothing is
- * buffered for it.
  */
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
@@ -16,8 +13,9 @@ import { type GroupId, groupId, type NodeId, nodeId } from "../core/ids.ts";
 import type { LogIndex } from "../core/machine.ts";
 import { decodeReply, encodeReply } from "../core/reply-codec.ts";
 import type { Reply } from "../core/reply.ts";
-import type { AdminResult, KeyspaceInfo, WatchedChange, WatchEvent } from "../node/api.ts";
+import type { AdminResult, KeyspaceInfo, WatchEvent } from "../node/api.ts";
 import { decodeRequest, encodeRequest, type ForwardedRequest } from "../node/frames.ts";
+import { decodeEvents, encodeEvents } from "./watch-events.ts";
 
 /** What `KVORUM ATTACH` has to name. Grows when messages change in a way that the other side would not understand. */
 export const WIRE_VERSION = 1;
@@ -42,13 +40,18 @@ export type ClientMessage =
   | { readonly type: "admin"; readonly id: number; readonly request: unknown }
   | {
       readonly type: "watch";
-      readonly id: number;
+      /** The client's, for everything that concerns this watch. */
+      readonly number: number;
       readonly group: GroupId;
-      /** Null: from the present revision on. */
+      /** Events begin after this revision; null: from now on. */
       readonly from: number | null;
+      /** As keys are inside: of keyspaces other than the default one, with their name. */
       readonly prefix: Uint8Array;
     }
-  | { readonly type: "unwatch" | "pause" | "resume"; readonly id: number };
+  /** A page of events has been taken: the next one may come. */
+  | { readonly type: "watch-more"; readonly number: number }
+  /** What is on its way still comes. */
+  | { readonly type: "unwatch"; readonly number: number };
 
 export type NodeMessage =
   | {
@@ -62,23 +65,25 @@ export type NodeMessage =
     }
   | { readonly type: "topology"; readonly topology: WireTopology }
   | { readonly type: "admin-result"; readonly id: number; readonly result: AdminResult }
-  /** As `WatchListener` in `src/node/api.ts` is called. */
-  | { readonly type: "watch-start"; readonly id: number; readonly revision: number }
+  /** Once, before all events: they begin after this revision. */
+  | { readonly type: "watch-start"; readonly number: number; readonly revision: number }
+  /** Everything up to `upTo` is told then. No further page comes before `watch-more`. */
   | {
       readonly type: "watch-events";
-      readonly id: number;
+      readonly number: number;
       readonly upTo: number;
       readonly events: readonly WatchEvent[];
     }
+  /** The last message of the watch; from where to go on as in `WatchListener.onEnd`. */
   | {
       readonly type: "watch-end";
-      readonly id: number;
-      readonly error: ErrorCode;
+      readonly number: number;
+      readonly code: ErrorCode;
       readonly detail: string;
       readonly resumeFrom: number | null;
     };
 
-const CLIENT = { request: 1, topology: 2, admin: 3, watch: 4, unwatch: 5, pause: 6, resume: 7 } as const;
+const CLIENT = { request: 1, topology: 2, admin: 3, watch: 4, watchMore: 5, unwatch: 6 } as const;
 const NODE = { reply: 1, topology: 2, adminResult: 3, watchStart: 4, watchEvents: 5, watchEnd: 6 } as const;
 
 const encoder = new TextEncoder();
@@ -101,16 +106,18 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
       break;
     case "watch":
       writer.u8(CLIENT.watch);
-      writer.varint(message.id);
+      writer.varint(message.number);
       writer.varint(message.group);
       writeOptional(writer, message.from);
       writer.bytes(message.prefix);
       break;
+    case "watch-more":
+      writer.u8(CLIENT.watchMore);
+      writer.varint(message.number);
+      break;
     case "unwatch":
-    case "pause":
-    case "resume":
-      writer.u8(CLIENT[message.type]);
-      writer.varint(message.id);
+      writer.u8(CLIENT.unwatch);
+      writer.varint(message.number);
       break;
   }
   return writer.finish();
@@ -134,17 +141,15 @@ function decodeClient(reader: ByteReader, kind: number): ClientMessage {
     case CLIENT.admin:
       return { type: "admin", id: reader.varint(), request: readJson(reader) };
     case CLIENT.watch: {
-      const id = reader.varint();
+      const number = reader.varint();
       const group = groupId(reader.varint());
       const from = readOptional(reader);
-      return { type: "watch", id, group, from, prefix: reader.bytes() };
+      return { type: "watch", number, group, from, prefix: reader.bytes() };
     }
+    case CLIENT.watchMore:
+      return { type: "watch-more", number: reader.varint() };
     case CLIENT.unwatch:
-      return { type: "unwatch", id: reader.varint() };
-    case CLIENT.pause:
-      return { type: "pause", id: reader.varint() };
-    case CLIENT.resume:
-      return { type: "resume", id: reader.varint() };
+      return { type: "unwatch", number: reader.varint() };
     default:
       throw new CodecError(`unknown kind ${kind} of a client's message`);
   }
@@ -157,7 +162,7 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array {
       writer.u8(NODE.reply);
       writer.varint(message.id);
       writer.varint(message.leader ?? 0);
-      writeOptional(writer, message.index);
+      writer.varint(message.index === null ? 0 : message.index + 1);
       encodeReply(writer, message.reply);
       break;
     case "topology":
@@ -171,19 +176,19 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array {
       break;
     case "watch-start":
       writer.u8(NODE.watchStart);
-      writer.varint(message.id);
+      writer.varint(message.number);
       writer.varint(message.revision);
       break;
     case "watch-events":
       writer.u8(NODE.watchEvents);
-      writer.varint(message.id);
+      writer.varint(message.number);
       writer.varint(message.upTo);
-      writeEvents(writer, message.events);
+      encodeEvents(writer, message.events);
       break;
     case "watch-end":
       writer.u8(NODE.watchEnd);
-      writer.varint(message.id);
-      writer.bytes(encoder.encode(message.error));
+      writer.varint(message.number);
+      writer.bytes(encoder.encode(message.code));
       writer.bytes(encoder.encode(message.detail));
       writeOptional(writer, message.resumeFrom);
       break;
@@ -205,12 +210,12 @@ function decodeNode(reader: ByteReader, kind: number): NodeMessage {
     case NODE.reply: {
       const id = reader.varint();
       const leader = reader.varint();
-      const index = readOptional(reader);
+      const index = reader.varint();
       return {
         type: "reply",
         id,
         leader: leader === 0 ? null : nodeId(leader),
-        index,
+        index: index === 0 ? null : index - 1,
         reply: decodeReply(reader),
       };
     }
@@ -219,22 +224,24 @@ function decodeNode(reader: ByteReader, kind: number): NodeMessage {
     case NODE.adminResult:
       return { type: "admin-result", id: reader.varint(), result: readJson(reader) as AdminResult };
     case NODE.watchStart:
-      return { type: "watch-start", id: reader.varint(), revision: reader.varint() };
-    case NODE.watchEvents:
-      return { type: "watch-events", id: reader.varint(), upTo: reader.varint(), events: readEvents(reader) };
+      return { type: "watch-start", number: reader.varint(), revision: reader.varint() };
+    case NODE.watchEvents: {
+      const number = reader.varint();
+      const upTo = reader.varint();
+      return { type: "watch-events", number, upTo, events: decodeEvents(reader) };
+    }
     case NODE.watchEnd: {
-      const id = reader.varint();
-      const code = decoder.decode(reader.bytes());
+      const number = reader.varint();
+      const code = readCode(reader);
       const detail = decoder.decode(reader.bytes());
-      const error = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "internal";
-      return { type: "watch-end", id, error, detail, resumeFrom: readOptional(reader) };
+      return { type: "watch-end", number, code, detail, resumeFrom: readOptional(reader) };
     }
     default:
       throw new CodecError(`unknown kind ${kind} of a node's message`);
   }
 }
 
-/** 0 for null, else the number and one. */
+/** A number from 0 on, or null. */
 function writeOptional(writer: ByteWriter, value: number | null): void {
   writer.varint(value === null ? 0 : value + 1);
 }
@@ -244,53 +251,10 @@ function readOptional(reader: ByteReader): number | null {
   return value === 0 ? null : value - 1;
 }
 
-const CHANGES = ["set", "delete", "expire", "flush"] as const;
-
-/** count × (revision | count × (kind u8 | key | of `set`: 0, or 1 and the value)). */
-function writeEvents(writer: ByteWriter, events: readonly WatchEvent[]): void {
-  writer.varint(events.length);
-  for (const { revision, changes } of events) {
-    writer.varint(revision);
-    writer.varint(changes.length);
-    for (const change of changes) {
-      writer.u8(CHANGES.indexOf(change.kind));
-      if (change.kind !== "flush") writer.bytes(change.key);
-      if (change.kind === "set") writeValue(writer, change.value);
-    }
-  }
-}
-
-function writeValue(writer: ByteWriter, value: Uint8Array | null): void {
-  writer.u8(value === null ? 0 : 1);
-  if (value !== null) writer.bytes(value);
-}
-
-function readEvents(reader: ByteReader): WatchEvent[] {
-  const events: WatchEvent[] = [];
-  for (let left = reader.varint(); left > 0; left--) {
-    const revision = reader.varint();
-    const changes: WatchedChange[] = [];
-    for (let more = reader.varint(); more > 0; more--) changes.push(readChange(reader));
-    events.push({ revision, changes });
-  }
-  return events;
-}
-
-function readChange(reader: ByteReader): WatchedChange {
-  const number = reader.u8();
-  const kind = CHANGES[number];
-  switch (kind) {
-    case undefined:
-      throw new CodecError(`unknown kind ${number} of a change`);
-    case "flush":
-      return { kind };
-    case "set": {
-      const key = reader.bytes();
-      return { kind, key, value: reader.u8() === 0 ? null : reader.bytes() };
-    }
-    default:
-      return { kind, key: reader.bytes() };
-  }
+function readCode(reader: ByteReader): ErrorCode {
+  const code = decoder.decode(reader.bytes());
+  if (!Object.hasOwn(ERRORS, code)) throw new CodecError(`unknown code ${code}`);
+  return code as ErrorCode;
 }
 
 function writeJson(writer: ByteWriter, value: unknown): void {

@@ -51,7 +51,14 @@ interface LinkWatch {
   readonly listener: WatchListener;
   /** Everything up to this revision has been told. */
   told: number | null;
+  paused: boolean;
+  /** The node waits until it is asked for the next page. */
+  owesMore: boolean;
+  /** What came while it was paused: a page at most, and the end. */
+  held: WatchMessage[];
 }
+
+type WatchMessage = Extract<NodeMessage, { type: "watch-start" | "watch-events" | "watch-end" }>;
 
 type Phase = "connecting" | "greeting" | "attached" | "closed";
 
@@ -116,20 +123,28 @@ export class Link {
   }
 
   watch(group: GroupId, { from, prefix }: WatchOptions, listener: WatchListener): WatchHandle {
-    const id = ++this.#lastId;
-    this.#watches.set(id, { listener, told: from ?? null });
-    this.#send({ type: "watch", id, group, from: from ?? null, prefix: prefix ?? NO_PREFIX });
-    const tell = (type: "pause" | "resume" | "unwatch"): void => {
-      if (this.#watches.has(id)) this.#send({ type, id });
-    };
+    const number = ++this.#lastId;
+    const watch: LinkWatch = { listener, told: from ?? null, paused: false, owesMore: false, held: [] };
+    this.#watches.set(number, watch);
+    this.#send({ type: "watch", number, group, from: from ?? null, prefix: prefix ?? NO_PREFIX });
     return {
-      pause: () => tell("pause"),
-      resume: () => tell("resume"),
+      pause: () => void (watch.paused = true),
+      resume: () => {
+        watch.paused = false;
+        for (const message of watch.held.splice(0)) this.#onWatch(message);
+        this.#askForMore(number, watch);
+      },
       close: () => {
-        tell("unwatch");
-        this.#watches.delete(id);
+        if (this.#watches.delete(number) && this.attached) this.#send({ type: "unwatch", number });
       },
     };
+  }
+
+  /** The node sends one page at a time. */
+  #askForMore(number: number, watch: LinkWatch): void {
+    if (!watch.owesMore || watch.paused || !this.#watches.has(number)) return;
+    watch.owesMore = false;
+    this.#send({ type: "watch-more", number });
   }
 
   askTopology(): void {
@@ -259,9 +274,14 @@ export class Link {
     }
   }
 
-  #onWatch(message: Extract<NodeMessage, { type: "watch-start" | "watch-events" | "watch-end" }>): void {
-    const watch = this.#watches.get(message.id);
+  #onWatch(message: WatchMessage): void {
+    const { number } = message;
+    const watch = this.#watches.get(number);
     if (watch === undefined) return;
+    if (watch.paused) {
+      watch.held.push(message);
+      return;
+    }
     switch (message.type) {
       case "watch-start":
         watch.told = message.revision;
@@ -269,11 +289,13 @@ export class Link {
         break;
       case "watch-events":
         watch.told = message.upTo;
+        watch.owesMore = true;
         watch.listener.onEvents(message.events, message.upTo);
+        this.#askForMore(number, watch);
         break;
       case "watch-end":
-        this.#watches.delete(message.id);
-        watch.listener.onEnd(message.error, message.detail, message.resumeFrom);
+        this.#watches.delete(number);
+        watch.listener.onEnd(message.code, message.detail, message.resumeFrom);
         break;
     }
   }

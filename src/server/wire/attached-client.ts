@@ -21,8 +21,8 @@ import type { Access } from "../security/access.ts";
 import { administer } from "../security/administer.ts";
 import type { Security } from "../security/security.ts";
 import { runCall } from "./call.ts";
-import { ClientWatches } from "./watching.ts";
 import { topologyOf } from "./topology.ts";
+import { AttachedWatches } from "./watching.ts";
 
 export interface AttachedHost {
   readonly node: KvorumNode;
@@ -48,14 +48,11 @@ export interface AttachedPeer {
   access(): Access | null;
 }
 
-/** With more than this unsent, the client's watches pause until it has read. */
-const WATCH_BUFFER_BYTES = 1024 * 1024;
-
 export class AttachedClient implements FrameStreamOwner {
   readonly #host: AttachedHost;
   readonly #who: AttachedPeer;
   readonly #stream: FrameStream;
-  readonly #watches: ClientWatches;
+  readonly #watches: AttachedWatches;
   #requests = 0;
   #requestBytes = 0;
   #paused = false;
@@ -65,20 +62,20 @@ export class AttachedClient implements FrameStreamOwner {
     this.#host = host;
     this.#who = who;
     this.#stream = new FrameStream(socket, this);
-    this.#watches = new ClientWatches({
+    this.#watches = new AttachedWatches({
       node: host.node,
-      access: () => who.access(),
       send: (message) => {
         this.#send(message);
         this.#settle();
       },
+      mayRead: (keyspace) => who.access()?.in(keyspace, "read") === true,
     });
   }
 
   /** Takes no more requests, answers what is under way, then closes. */
   close(): void {
     this.#ending = true;
-    this.#watches.closeAll();
+    this.#watches.endAll("closing");
     this.#closeWhenDone();
   }
 
@@ -114,12 +111,13 @@ export class AttachedClient implements FrameStreamOwner {
         this.#administer(message.id, message.request);
         break;
       case "watch":
-        this.#watches.watch(message);
+        this.#watches.open(message);
+        break;
+      case "watch-more":
+        this.#watches.more(message.number);
         break;
       case "unwatch":
-      case "pause":
-      case "resume":
-        this.#watches[message.type](message.id);
+        this.#watches.close(message.number);
         break;
     }
     this.#settle();
@@ -200,7 +198,6 @@ export class AttachedClient implements FrameStreamOwner {
       this.#stream.destroy();
       return;
     }
-    this.#watches.setFull(unsent > WATCH_BUFFER_BYTES);
     const bytes = this.#requestBytes + unsent;
     if (!this.#paused) {
       if (this.#requests > maxPipelinedCommands || bytes > maxPipelinedBytes) {

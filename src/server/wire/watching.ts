@@ -1,104 +1,102 @@
-/** The watches of one attached client: nothing is told while its socket is full, or while it has paused the watch itself. */
-import type { ErrorCode } from "../../core/errors.ts";
+/**
+ * The watches of one attached client. Each has at most one page of events on its way: the next one follows when the client
+ * asks for more, so that a slow client costs no memory, and holds up neither its other watches nor its requests.
+ *
+ * ```
+ *   watch ──▶ watch-start ──▶ watch-events ──▶ (watch-more) ──▶ watch-events … ──▶ watch-end
+ * ```
+ */
+import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { KvorumNode, WatchHandle } from "../../node/api.ts";
 import type { ClientMessage, NodeMessage } from "../../wire/messages.ts";
-import type { Access } from "../security/access.ts";
 
-export interface WatchingHost {
+type WatchRequest = Extract<ClientMessage, { readonly type: "watch" }>;
+
+export interface AttachedWatchesHost {
   readonly node: KvorumNode;
-  /** What the client may do now; null: its login is no longer valid. */
-  access(): Access | null;
   send(message: NodeMessage): void;
+  /** Whether the client may read this keyspace now. */
+  mayRead(keyspace: string): boolean;
 }
 
-interface Watching {
-  readonly handle: WatchHandle;
-  pausedByClient: boolean;
-}
+/** Of one client at a time. */
+const MOST_WATCHES = 512;
+/** Where nothing matches, the client hears of progress in such steps: it never falls behind by more. */
+const QUIET_REVISIONS = 500;
 
-type WatchMessage = Extract<ClientMessage, { type: "watch" }>;
+export class AttachedWatches {
+  readonly #host: AttachedWatchesHost;
+  readonly #handles = new Map<number, WatchHandle>();
 
-export class ClientWatches {
-  readonly #host: WatchingHost;
-  readonly #watches = new Map<number, Watching>();
-  #full = false;
-
-  constructor(host: WatchingHost) {
+  constructor(host: AttachedWatchesHost) {
     this.#host = host;
   }
 
-  /** A number that is in use already is refused with `bad-request`, and the older watch goes on. */
-  watch({ id, group, from, prefix }: WatchMessage): void {
-    const { node, send } = this.#host;
+  /** A number that is in use goes over to the new watch. */
+  open({ number, group, from, prefix }: WatchRequest): void {
+    const { node } = this.#host;
+    this.close(number);
     const keyspace = node.shards().find((shard) => shard.group === group)?.keyspace;
-    const refusal = this.#refusal(keyspace);
-    if (refusal !== null || this.#watches.has(id)) {
-      const error = refusal ?? "bad-request";
-      send({ type: "watch-end", id, error, detail: "", resumeFrom: from });
+    if (keyspace === undefined) {
+      this.#end(number, "unknown-keyspace", `There is no group ${group}.`, from);
       return;
     }
-    const handle = node.watch(
-      group,
-      { prefix, ...(from === null ? {} : { from }) },
-      {
-        onStart: (revision) => send({ type: "watch-start", id, revision }),
-        onEvents: (events, upTo) => {
-          // Roles may be taken away while a watch is on.
-          const lost = this.#refusal(keyspace);
-          if (lost === null) send({ type: "watch-events", id, upTo, events });
-          else {
-            this.unwatch(id);
-            send({ type: "watch-end", id, error: lost, detail: "", resumeFrom: null });
-          }
-        },
-        onEnd: (error, detail, resumeFrom) => {
-          this.#watches.delete(id);
-          send({ type: "watch-end", id, error, detail, resumeFrom });
-        },
-      },
-    );
-    this.#watches.set(id, { handle, pausedByClient: false });
-    if (this.#full) handle.pause();
-  }
-
-  unwatch(id: number): void {
-    this.#watches.get(id)?.handle.close();
-    this.#watches.delete(id);
-  }
-
-  pause(id: number): void {
-    const watching = this.#watches.get(id);
-    if (watching === undefined) return;
-    watching.pausedByClient = true;
-    watching.handle.pause();
-  }
-
-  resume(id: number): void {
-    const watching = this.#watches.get(id);
-    if (watching === undefined) return;
-    watching.pausedByClient = false;
-    if (!this.#full) watching.handle.resume();
-  }
-
-  /** Whether more is waiting to be sent to the client than should be. */
-  setFull(full: boolean): void {
-    if (full === this.#full) return;
-    this.#full = full;
-    for (const { handle, pausedByClient } of this.#watches.values()) {
-      if (full) handle.pause();
-      else if (!pausedByClient) handle.resume();
+    if (!this.#host.mayRead(keyspace)) {
+      this.#end(number, "forbidden", "", from);
+      return;
     }
+    if (this.#handles.size >= MOST_WATCHES) {
+      this.#end(number, "overloaded", `A connection has at most ${MOST_WATCHES} watches.`, from);
+      return;
+    }
+    let told = from ?? 0;
+    const handle = node.watch(group, from === null ? { prefix } : { prefix, from }, {
+      onStart: (revision) => {
+        told = revision;
+        this.#host.send({ type: "watch-start", number, revision });
+      },
+      onEvents: (events, upTo) => {
+        if (!this.#host.mayRead(keyspace)) {
+          this.close(number);
+          this.#end(number, "forbidden", "", told);
+          return;
+        }
+        if (events.length === 0 && upTo - told < QUIET_REVISIONS) return;
+        told = upTo;
+        handle.pause();
+        this.#host.send({ type: "watch-events", number, upTo, events });
+      },
+      onEnd: (error, detail, resumeFrom) => {
+        this.#handles.delete(number);
+        this.#end(number, error, detail, resumeFrom);
+      },
+    });
+    this.#handles.set(number, handle);
+  }
+
+  more(number: number): void {
+    this.#handles.get(number)?.resume();
+  }
+
+  close(number: number): void {
+    this.#handles.get(number)?.close();
+    this.#handles.delete(number);
+  }
+
+  /** Tells the client why. */
+  endAll(code: ErrorCode): void {
+    const numbers = [...this.#handles.keys()];
+    this.closeAll();
+    for (const number of numbers) this.#end(number, code, "", null);
   }
 
   closeAll(): void {
-    for (const { handle } of this.#watches.values()) handle.close();
-    this.#watches.clear();
+    for (const handle of this.#handles.values()) handle.close();
+    this.#handles.clear();
   }
 
-  #refusal(keyspace: string | undefined): ErrorCode | null {
-    const access = this.#host.access();
-    if (access === null) return "unauthenticated";
-    if (keyspace === undefined) return access.everywhere("read") ? "unknown-keyspace" : "forbidden";
-    return access.in(keyspace, "read") ? null : "forbidden";
+  #end(number: number, code: ErrorCode, detail: string, resumeFrom: number | null): void {
+    const text = detail === "" ? ERRORS[code].sentence : detail;
+    this.#host.send({ type: "watch-end", number, code, detail: text, resumeFrom });
   }
 }
