@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, type ConnectionOptions, DEFAULT_CIPHERS, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { connect as connectClient, counter } from "../client/index.ts";
 import { startServer } from "../server/start-server.ts";
 import { type FakeProcess, fakeProcess } from "./context.testkit.ts";
 import { splitLine } from "./resp/split-line.ts";
@@ -165,6 +166,34 @@ test("everything sent before AUTH is refused, though a right AUTH follows in the
     "",
   ]);
 });
+
+test("the typed client comes in over TLS with a login, and gets as far as its user may", async () => {
+  const target = `kvorums://${resp.host}:${resp.port}`;
+  const keyspaces = { hits: counter() };
+  const as = (user: string, password: string) =>
+    connectClient(target, { user, password, tls: { ca: ca() }, keyspaces, ensure: true, openTimeout: 4000 });
+  await expect(as("ada", secret("ada"))).rejects.toMatchObject({ code: "forbidden", definite: true });
+  const admin = await as("admin", secret("admin"));
+  await admin.hits.increment("home");
+  admin.close();
+  const ada = await as("ada", secret("ada"));
+  expect(await ada.hits.increment("home")).toBe(2);
+  ada.close();
+  await expect(as("ada", "wrong password")).rejects.toMatchObject({
+    code: "unauthenticated",
+    definite: true,
+  });
+  const plain = target.replace("kvorums", "kvorum");
+  const { user, password } = { user: "ada", password: secret("ada") };
+  const untrusting = { user, password, keyspaces, openTimeout: 300 };
+  await expect(connectClient(target, untrusting)).rejects.toMatchObject({
+    code: "unreachable",
+    definite: true,
+  });
+  await expect(connectClient(plain, untrusting)).rejects.toMatchObject({
+    code: "unreachable",
+  });
+}, 30_000);
 
 test("TLS 1.2 and 1.3, nothing older", async () => {
   for (const version of ["TLSv1.2", "TLSv1.3"] as const)
