@@ -307,6 +307,24 @@ describe("limits and failures", () => {
     expect(String(story.do(lagging.name, "get {a}59"))).toHaveLength(500);
   });
 
+  test("given a reader that has seen a write, then a replica that lags behind does not show it an older state", () => {
+    const story = new Story();
+    const leader = story.leaderOf("a").name;
+    const follower = story.cluster.hosts.find(({ name }) => name !== leader)!.name;
+    story.do(leader, "set a old");
+    story.pass(1000);
+    // From the leader's commit on, a follower needs 50 ms to hear of it.
+    story.cluster.network.setFaults({ ...story.cluster.network.faults, delayMin: 50, delayMax: 50 });
+    const written = story.ask(leader, "set a new");
+    story.until("the write", () => written.done);
+    expect(written.index).toBeGreaterThan(0);
+    expect(story.do(follower, "get a", { consistency: "sequential" })).toBe("old");
+    const own = story.ask(follower, "get a", { consistency: "sequential", atLeast: written.index! });
+    story.until("the read", () => own.done);
+    expect(own.answer).toBe("new");
+    expect(own.index).toBeGreaterThanOrEqual(written.index!);
+  });
+
   test("given a node that restarts after it deleted a group, then its log does not grow for that group's sake", () => {
     const limits = { compactAtBytes: 2000, compactForcedAtBytes: 6000, logRetainBytes: 128 * 1024 };
     const story = new Story({ limits });

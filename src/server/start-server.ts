@@ -12,32 +12,52 @@ import { NodeDisk } from "../storage/disk/node-disk.ts";
 import { lockDirectory } from "../storage/directory.ts";
 import { openLevelStore } from "../storage/state/level-store.ts";
 import { createTcpNetwork } from "../transport/tcp-network.ts";
+import { type TlsIdentity, tlsSockets } from "../transport/tls-sockets.ts";
 import { measureLoopLag } from "../world/loop-lag.ts";
 import { NodeClock } from "../world/node-clock.ts";
 import { createNodeRandom } from "../world/node-random.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { type ServerOptions, formatAddress } from "./options.ts";
 import { type RespServer, createRespServer } from "./resp/server.ts";
+import { makeFirstAdministrator, readAdminPassword } from "./security/first-administrator.ts";
 import { Security } from "./security/security.ts";
+import { TlsFilesIdentity } from "./security/tls-files.ts";
 
 export interface RunningServer {
   readonly node: KvorumNode;
-  readonly addresses: { readonly resp: string; readonly http: string; readonly peer: string };
+  /** Null: that door is closed. */
+  readonly addresses: { readonly resp: string | null; readonly http: string | null; readonly peer: string };
+  /** With an adminPasswordFile: once somebody can log in. */
+  readonly administered?: Promise<void>;
   /** The node can never serve from its directory (corruption, a failed disk): why. Called at most once. */
   onFatal(callback: (error: Error) => void): void;
   close(): Promise<void>;
 }
+
+/** Which doors a node has besides the one for its peers. */
+export interface Doors {
+  readonly resp: boolean;
+  readonly http: boolean;
+}
+
+const ALL_DOORS: Doors = { resp: true, http: true };
 
 /** Opens the directory and all doors. Fails with a sentence that says what is in the way; nothing stays open then. */
 export async function startServer(
   options: ServerOptions,
   log: Logger,
   version: string,
+  doors = ALL_DOORS,
 ): Promise<RunningServer> {
   const directory = isAbsolute(options.dataDir) ? options.dataDir : resolve(options.dataDir);
   const lock = await lockDirectory(directory);
   const undo: (() => Promise<void>)[] = [() => lock.release()];
   try {
+    const adminPassword =
+      options.adminPasswordFile === null ? null : readAdminPassword(options.adminPasswordFile);
+    const tls = openTls(options, log);
+    if (tls !== null) undo.push(async () => tls.close());
+    const sockets = tls === null ? {} : { sockets: tlsSockets(tls, log) };
     const clock = new NodeClock();
     const random = createNodeRandom();
     const world: World = {
@@ -45,11 +65,11 @@ export async function startServer(
       random,
       log,
       disk: new NodeDisk(directory, { openStore: openLevelStore }),
-      network: createTcpNetwork({ clock, random, log }),
+      network: createTcpNetwork({ clock, random, log, ...sockets }),
     };
     const ports = {
-      resp: await settlePort(options.host, options.respPort),
-      http: await settlePort(options.host, options.httpPort),
+      resp: doors.resp ? await settlePort(options.host, options.respPort) : null,
+      http: doors.http ? await settlePort(options.host, options.httpPort) : null,
       peer: await settlePort(options.host, options.peerPort),
     };
     const fatal = new Fatal();
@@ -58,27 +78,26 @@ export async function startServer(
     const node = await startNode(world, nodeOptions(options, ports, version, lag.lagMilliseconds), fatal);
     undo.push(() => new Promise((done) => node.close(done)));
 
-    const security = new Security({ node, log, trustNetwork: options.insecure });
-    const http = await startHttpServer(
+    const security = new Security({
       node,
-      {
-        host: options.host,
-        port: ports.http,
-        allowedHosts: options.allowedHosts,
-        corsOrigins: options.corsOrigins,
-        security,
-        openMetrics: options.openMetrics,
-      },
       log,
-    );
-    undo.push(() => http.close());
-    const resp = await openResp(node, security, options, ports.resp, log);
-    undo.push(() => new Promise((done) => resp.close(done)));
+      trustNetwork: options.insecure,
+      alwaysLogIn: adminPassword !== null,
+    });
+    const administrator =
+      adminPassword === null ? null : makeFirstAdministrator(node, security.passwords, adminPassword, log);
+    undo.push(async () => administrator?.stop());
+    const behind: Behind = { node, security, log, ...(tls === null ? {} : { tls }) };
+    const http = ports.http === null ? null : await openHttp(behind, options, ports.http);
+    if (http !== null) undo.push(() => http.close());
+    const resp = ports.resp === null ? null : await openResp(behind, options, ports.resp);
+    if (resp !== null) undo.push(() => new Promise((done) => resp.close(done)));
 
     return {
       node,
       addresses: addressesOf(options, ports, http, resp),
       onFatal: (callback) => fatal.listen(callback),
+      ...(administrator === null ? {} : { administered: administrator.known }),
       close: () => closeAll(undo),
     };
   } catch (error) {
@@ -87,9 +106,14 @@ export async function startServer(
   }
 }
 
+/** Null: nothing is encrypted. */
+function openTls({ tls: { cert, key, ca } }: ServerOptions, log: Logger): TlsFilesIdentity | null {
+  return cert === null || key === null || ca === null ? null : new TlsFilesIdentity({ cert, key, ca }, log);
+}
+
 interface Ports {
-  readonly resp: number;
-  readonly http: number;
+  readonly resp: number | null;
+  readonly http: number | null;
   readonly peer: number;
 }
 
@@ -113,8 +137,8 @@ function nodeOptions(
     listen: { host: options.host, port: ports.peer },
     addresses: {
       peer,
-      resp: formatAddress({ host, port: ports.resp }),
-      http: formatAddress({ host, port: ports.http }),
+      resp: ports.resp === null ? "" : formatAddress({ host, port: ports.resp }),
+      http: ports.http === null ? "" : formatAddress({ host, port: ports.http }),
     },
     initial: alone
       ? [{ name: options.name, peer }]
@@ -160,20 +184,29 @@ async function startNode(world: World, options: NodeOptions, fatal: Fatal): Prom
   });
 }
 
-async function openResp(
-  node: KvorumNode,
-  security: Security,
+/** What every door has behind it. */
+interface Behind {
+  readonly node: KvorumNode;
+  readonly security: Security;
+  readonly log: Logger;
+  readonly tls?: TlsIdentity;
+}
+
+function openHttp(
+  { node, log, ...behind }: Behind,
   options: ServerOptions,
   port: number,
-  log: Logger,
-): Promise<RespServer> {
+): Promise<HttpServer> {
+  const { host, allowedHosts, corsOrigins, openMetrics } = options;
+  return startHttpServer(node, { host, port, allowedHosts, corsOrigins, openMetrics, ...behind }, log);
+}
+
+async function openResp(behind: Behind, options: ServerOptions, port: number): Promise<RespServer> {
   const { limits } = options;
   const server = createRespServer({
-    node,
-    security,
+    ...behind,
     host: options.host,
     port,
-    log,
     options: {
       maxConnections: limits.maxConnections,
       // How large a value may be is the keyspace's to say; the door only keeps out what no keyspace allows.
@@ -195,12 +228,12 @@ async function openResp(
 function addressesOf(
   options: ServerOptions,
   ports: Ports,
-  http: HttpServer,
-  resp: RespServer,
+  http: HttpServer | null,
+  resp: RespServer | null,
 ): RunningServer["addresses"] {
   return {
-    resp: resp.address ?? formatAddress({ host: options.host, port: ports.resp }),
-    http: formatAddress(http.address),
+    resp: resp?.address ?? null,
+    http: http === null ? null : formatAddress(http.address),
     peer: formatAddress({ host: options.host, port: ports.peer }),
   };
 }
