@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /** The entry point: the real process behind the command line. */
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { CliContext, Output } from "./context.ts";
 import { runCli } from "./program.ts";
+import { packageVersion } from "../version.ts";
 import { createStyle, wantsColour } from "./text/style.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -35,16 +35,13 @@ function onSignal(handle: (signal: NodeJS.Signals) => void): () => void {
   };
 }
 
-const packageFile = new URL("../../package.json", import.meta.url);
-const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { version: string };
-
 const context: CliContext = {
   stdout: output(process.stdout),
   stderr: output(process.stderr),
   stdin: process.stdin,
   env: process.env,
   style: createStyle(wantsColour(process.stdout.isTTY, process.env)),
-  version,
+  version: packageVersion(),
   // Only a node needs these; `kvorum get` should not have to wait for them.
   startServer: async (...args) => (await import("../server/start-server.ts")).startServer(...args),
   createLogger: async (level, node) => (await import("../server/logger.ts")).createLogger({ level, node }),

@@ -14,10 +14,12 @@ import { SESSION_WINDOW } from "../data/delivery.ts";
 import type { CommandCall } from "../data/contract.ts";
 import { MapRecords } from "../data/data.testkit.ts";
 import type { AdminResult, KeyspaceInfo, KeyspaceSpec } from "../node/api.ts";
+import { DEFAULT_HISTORY_LIMITS, type History } from "../data/history.ts";
 import { Scheduler } from "../sim/scheduler.ts";
 import { SimulatedRandom } from "../sim/simulated-random.ts";
 import { ClientDriver, type ClientRuntime } from "./driver.ts";
 import type { MachineOptions } from "./machine/machine.ts";
+import { FakeWatches } from "./watch/watches.testkit.ts";
 import {
   type ClientCommand,
   type ClientOperation,
@@ -74,12 +76,18 @@ class FakeShard {
   readonly sessions = new Map<number, FakeSession>();
   readonly keys = new Map<string, Reply>();
   readonly #records = new MapRecords();
-  readonly #machine = new ShardMachine(this.#records);
+  /** May be changed at any time. */
+  readonly historyLimits = { ...DEFAULT_HISTORY_LIMITS };
+  readonly #machine = new ShardMachine(this.#records, { history: this.historyLimits });
   #lastToken = 0;
 
   constructor(group: GroupId, leader: NodeId) {
     this.group = group;
     this.leader = leader;
+  }
+
+  get history(): History {
+    return this.#machine.history;
   }
 
   openSession(): number {
@@ -139,8 +147,14 @@ export class FakeCluster {
   readonly #keyspaces: (KeyspaceSpec & { readonly groups: readonly GroupId[] })[] = [];
   readonly #listeners = new Set<TransportListener>();
 
+  readonly watches: FakeWatches;
+
   constructor(seed: string | number, keyspaces: Readonly<Record<string, number>> = { default: 1, hits: 4 }) {
     this.random = new SimulatedRandom(seed);
+    const { scheduler } = this;
+    this.watches = new FakeWatches(NODES, scheduler, this.random.fork("watches"), (group) =>
+      this.#shards.get(group),
+    );
     for (const [name, shards] of Object.entries(keyspaces)) this.createKeyspace({ name, shards });
   }
 
@@ -211,6 +225,7 @@ export class FakeCluster {
           this.scheduler.after(this.#delay(), () => done(result));
         });
       },
+      watch: (...watch) => this.watches.watch(...watch),
       close: () => {
         if (listener !== null) this.#listeners.delete(listener);
         listener = null;
@@ -228,12 +243,14 @@ export class FakeCluster {
 
   crash(node: NodeId): void {
     this.down.add(node);
+    this.watches.crash(node);
     for (const shard of this.#shards.values()) if (shard.leader === node) this.failOver(shard, 500);
     for (const listener of this.#listeners) listener.onDown(node);
   }
 
   restart(node: NodeId): void {
     this.down.delete(node);
+    this.watches.restart(node);
   }
 
   /** Reads a key past the client. */
@@ -301,7 +318,10 @@ export class FakeCluster {
     }
     const run = (): Reply => {
       const isOpening = operation.kind === "command" && operation.name === ".session-open";
-      return isOpening ? shard.openSession() : shard.write(operation, Math.floor(this.scheduler.now()));
+      if (isOpening) return shard.openSession();
+      const reply = shard.write(operation, Math.floor(this.scheduler.now()));
+      this.watches.onChanges(shard.group);
+      return reply;
     };
     if (envelope === null) return run();
     if (envelope.kind === "idempotency") return remembered(shard.keys, binaryString(envelope.key), run);
@@ -329,6 +349,7 @@ function remembered<K>(replies: Map<K, Reply>, key: K, run: () => Reply): Reply 
 /** Lets virtual time pass until the promise is settled. */
 export async function passing<T>({ scheduler }: FakeCluster, promise: Promise<T>): Promise<T> {
   const state = { settled: false };
+  const give = scheduler.now() + 300_000;
   const watch = promise.finally(() => void (state.settled = true)).catch(() => undefined);
   for (let idle = 0; !state.settled; idle++) {
     // What follows a settled promise takes some turns of its own before the next request leaves.
@@ -337,6 +358,7 @@ export async function passing<T>({ scheduler }: FakeCluster, promise: Promise<T>
     if (!state.settled && !scheduler.step() && idle > 100) {
       throw new Error("nothing will ever settle this promise");
     }
+    if (scheduler.now() > give) throw new Error("this promise is not settled for five minutes");
   }
   await watch;
   return promise;

@@ -2,6 +2,7 @@
 import { unreachable } from "../core/assert.ts";
 import type { KvorumError } from "../core/errors.ts";
 import type { Clock, Random, TimerHandle } from "../core/world.ts";
+import type { WatchHandle } from "../node/api.ts";
 import type { CallSpec } from "./machine/call.ts";
 import {
   ClientMachine,
@@ -31,6 +32,8 @@ export class ClientDriver {
   #topology: Topology | null = null;
   readonly #topologyListeners = new Set<(topology: Topology) => void>();
   readonly #refusalListeners = new Set<(error: KvorumError) => void>();
+  readonly #closing = new Set<() => void>();
+  #closed = false;
   #effects: Effect[] = [];
   #running = false;
   #lastId = 0;
@@ -93,7 +96,25 @@ export class ClientDriver {
     return this.#machine.status();
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Calls back when the client is closed, unless the function that it returns is called before. */
+  onClose(listener: () => void): () => void {
+    this.#closing.add(listener);
+    return () => this.#closing.delete(listener);
+  }
+
+  /** Watching is not the machine's business: a watch finds its way by itself. */
+  watch(...watch: Parameters<ClientTransport["watch"]>): WatchHandle {
+    return this.#transport.watch(...watch);
+  }
+
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const listener of this.#closing) listener();
     this.#step({ type: "close" });
     this.#timer?.cancel();
     this.#transport.close();

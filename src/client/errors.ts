@@ -37,3 +37,14 @@ export class BatchError extends KvorumError {
     this.results = results;
   }
 }
+
+/** `compacted`: the cluster has forgotten changes that the watch has not told. Definite: nothing was told wrongly. */
+export class CompactedError extends KvorumError {
+  /** From here on changes are still remembered, as `from`; undefined where the watch had not started everywhere. */
+  readonly revision: string | undefined;
+
+  constructor(detail: string, revision: string | undefined) {
+    super("compacted", detail);
+    this.revision = revision;
+  }
+}

@@ -7,7 +7,15 @@ import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
 import type { Envelope } from "../data/delivery.ts";
-import type { AdminResult, Consistency, KeyspaceInfo, KeyspaceSpec } from "../node/api.ts";
+import type {
+  AdminResult,
+  Consistency,
+  KeyspaceInfo,
+  KeyspaceSpec,
+  WatchHandle,
+  WatchListener,
+  WatchOptions,
+} from "../node/api.ts";
 
 /** A command by its name in `src/data`, with its arguments. */
 export interface ClientCommand {
@@ -79,5 +87,10 @@ export interface ClientTransport {
   send(node: NodeId, request: ClientRequest, done: ReplyListener): void;
   /** Asks any node to create the keyspace. Answers once, as `KvorumNode.admin` does. */
   createKeyspace(definition: KeyspaceDefinition, done: (result: AdminResult) => void): void;
+  /**
+   * Watches the shard through this node, as `KvorumNode.watch` does. A watch that is lost ends with `unreachable`, or with any
+   * other error that the client may meet: it goes on elsewhere. What it was told by then, it was told without a gap.
+   */
+  watch(node: NodeId, group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle;
   close(): void;
 }

@@ -7,6 +7,7 @@ import { BatchBuilder, decodeBatch } from "./batch.ts";
 import { findCommand } from "./commands.ts";
 import type { CommandCall, WatchedKey } from "./contract.ts";
 import type { Envelope } from "./delivery.ts";
+import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from "./history.ts";
 
 /** Throws on whatever the contract of `RecordWriter` forbids. */
 export class MapRecords implements RecordWriter {
@@ -115,10 +116,15 @@ export class Shard {
   readonly log: Uint8Array[] = [];
   readonly #builder = new BatchBuilder();
 
-  constructor(records = new MapRecords(), meta?: Uint8Array) {
+  constructor(
+    records = new MapRecords(),
+    meta?: Uint8Array,
+    history: HistoryLimits = DEFAULT_HISTORY_LIMITS,
+  ) {
     this.records = records;
     const noteExpiry = (at: number): void => void this.expiries.push(at);
-    this.machine = new ShardMachine(records, meta === undefined ? { noteExpiry } : { meta, noteExpiry });
+    const options = { noteExpiry, history };
+    this.machine = new ShardMachine(records, meta === undefined ? options : { ...options, meta });
   }
 
   /** Runs one command, writes through the log and reads beside it, as a node would. */

@@ -165,11 +165,12 @@ export class Administration {
       { group: SYSTEM_GROUP, operation: NO_OPERATION, write: true, deadline },
       null,
       (reply, failure) => {
+        timer.cancel();
         if (failure !== null) done(failed(failure.error, failure.detail || "The change was not confirmed."));
         else done(JSON.parse(new TextDecoder().decode(reply as Uint8Array)) as CatalogResult);
       },
     );
-    this.#host.clock.setTimer(TIMEOUT_MS, () =>
+    const timer = this.#host.clock.setTimer(TIMEOUT_MS, () =>
       request.giveUp("timeout", "The change was not confirmed in time."),
     );
     replica.proposeRaw(encodeCatalogCommand(remote.command), request);

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { SYSTEM_GROUP } from "../core/ids.ts";
 import type { SimulatedHost } from "../sim/simulated-host.ts";
-import { Story } from "../sim/stories.testkit.ts";
+import { plain, Story } from "../sim/stories.testkit.ts";
+import { commandCall } from "../sim/workloads/workload.ts";
 
 describe("founding and joining", () => {
   test("three empty nodes found a cluster together, whatever node answers", () => {
@@ -132,6 +133,28 @@ describe("keyspaces", () => {
     expect(story.do("n3", "get users:1")).toBe(null);
     expect(story.do("n3", "set users:1 after")).toBe("OK");
     expect(story.do("n1", "get users:1")).toBe("after");
+  });
+
+  test("a node that was away while a keyspace was created takes none of its keys for the default keyspace's", () => {
+    const answers = new Set<unknown>();
+    for (let seed = 1; seed <= 5; seed++) {
+      const story = new Story({ seed, defaultShards: 1, network: { delayMin: 1, delayMax: 40 } });
+      story.host("n2").crash();
+      story.admin("n1", { type: "keyspace-create", spec: { name: "b", shards: 1 } });
+      const isKnown = () =>
+        story
+          .host("n1")
+          .node!.keyspaces()
+          .some(({ name }) => name === "b");
+      story.until("the keyspace", isKnown);
+      expect(story.do("n1", "set b:k 1")).toBe("OK");
+      story.host("n2").start();
+      for (let passed = 0; passed < 1000; passed += 5) {
+        story.host("n2").node?.execute(commandCall("get", "b:k"), {}, (reply) => answers.add(plain(reply)));
+        story.pass(5);
+      }
+    }
+    expect([...answers].filter((answer) => !String(answer).startsWith("CLUSTERDOWN"))).toEqual(["1"]);
   });
 
   test("a dropped keyspace is gone with its data, and one of the same name starts empty", () => {
@@ -282,6 +305,24 @@ describe("limits and failures", () => {
     expect(lag()).toBe(before);
     story.until("the follower to catch up", () => lag() > before + 50, 120_000);
     expect(String(story.do(lagging.name, "get {a}59"))).toHaveLength(500);
+  });
+
+  test("given a reader that has seen a write, then a replica that lags behind does not show it an older state", () => {
+    const story = new Story();
+    const leader = story.leaderOf("a").name;
+    const follower = story.cluster.hosts.find(({ name }) => name !== leader)!.name;
+    story.do(leader, "set a old");
+    story.pass(1000);
+    // From the leader's commit on, a follower needs 50 ms to hear of it.
+    story.cluster.network.setFaults({ ...story.cluster.network.faults, delayMin: 50, delayMax: 50 });
+    const written = story.ask(leader, "set a new");
+    story.until("the write", () => written.done);
+    expect(written.index).toBeGreaterThan(0);
+    expect(story.do(follower, "get a", { consistency: "sequential" })).toBe("old");
+    const own = story.ask(follower, "get a", { consistency: "sequential", atLeast: written.index! });
+    story.until("the read", () => own.done);
+    expect(own.answer).toBe("new");
+    expect(own.index).toBeGreaterThanOrEqual(written.index!);
   });
 
   test("given a node that restarts after it deleted a group, then its log does not grow for that group's sake", () => {

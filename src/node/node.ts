@@ -661,7 +661,7 @@ export class Node implements KvorumNode {
 
   #refusesWatches(): { readonly error: ErrorCode; readonly detail: string } | null {
     if (this.#closing) return { error: "closing", detail: "" };
-    if (this.#running !== null) return null;
+    if (this.#running !== null && this.#catalogCurrent) return null;
     return { error: "no-leader", detail: `The node is starting: waiting for ${this.#waiting?.reason}.` };
   }
 
@@ -688,7 +688,8 @@ export class Node implements KvorumNode {
 
   #refuse(): Failure | null {
     if (this.#closing) return failureReply("closing");
-    if (this.#running === null)
+    // By an old catalog a key of a newer keyspace would be one of the default keyspace.
+    if (this.#running === null || !this.#catalogCurrent)
       return failureReply("no-leader", `The node is starting: waiting for ${this.#waiting?.reason}.`);
     if (this.#inFlight >= this.#options.limits.maxInFlight) {
       this.#counters.overloaded++;

@@ -207,7 +207,7 @@ export class Watches {
       watcher.started = true;
       watcher.listener.onStart(at);
     }
-    if (upTo <= at) return;
+    if (upTo <= at || watcher.paused) return;
     watcher.at = upTo;
     if (this.#isWatching(watcher)) watcher.listener.onEvents(events.map(outside), upTo);
   }

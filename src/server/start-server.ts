@@ -22,17 +22,27 @@ import { Security } from "./security/security.ts";
 
 export interface RunningServer {
   readonly node: KvorumNode;
-  readonly addresses: { readonly resp: string; readonly http: string; readonly peer: string };
+  /** Null: that door is closed. */
+  readonly addresses: { readonly resp: string | null; readonly http: string | null; readonly peer: string };
   /** The node can never serve from its directory (corruption, a failed disk): why. Called at most once. */
   onFatal(callback: (error: Error) => void): void;
   close(): Promise<void>;
 }
+
+/** Which doors a node has besides the one for its peers. */
+export interface Doors {
+  readonly resp: boolean;
+  readonly http: boolean;
+}
+
+const ALL_DOORS: Doors = { resp: true, http: true };
 
 /** Opens the directory and all doors. Fails with a sentence that says what is in the way; nothing stays open then. */
 export async function startServer(
   options: ServerOptions,
   log: Logger,
   version: string,
+  doors = ALL_DOORS,
 ): Promise<RunningServer> {
   const directory = isAbsolute(options.dataDir) ? options.dataDir : resolve(options.dataDir);
   const lock = await lockDirectory(directory);
@@ -48,8 +58,8 @@ export async function startServer(
       network: createTcpNetwork({ clock, random, log }),
     };
     const ports = {
-      resp: await settlePort(options.host, options.respPort),
-      http: await settlePort(options.host, options.httpPort),
+      resp: doors.resp ? await settlePort(options.host, options.respPort) : null,
+      http: doors.http ? await settlePort(options.host, options.httpPort) : null,
       peer: await settlePort(options.host, options.peerPort),
     };
     const fatal = new Fatal();
@@ -59,21 +69,10 @@ export async function startServer(
     undo.push(() => new Promise((done) => node.close(done)));
 
     const security = new Security({ node, log, trustNetwork: options.insecure });
-    const http = await startHttpServer(
-      node,
-      {
-        host: options.host,
-        port: ports.http,
-        allowedHosts: options.allowedHosts,
-        corsOrigins: options.corsOrigins,
-        security,
-        openMetrics: options.openMetrics,
-      },
-      log,
-    );
-    undo.push(() => http.close());
-    const resp = await openResp(node, security, options, ports.resp, log);
-    undo.push(() => new Promise((done) => resp.close(done)));
+    const http = ports.http === null ? null : await openHttp(node, security, options, ports.http, log);
+    if (http !== null) undo.push(() => http.close());
+    const resp = ports.resp === null ? null : await openResp(node, security, options, ports.resp, log);
+    if (resp !== null) undo.push(() => new Promise((done) => resp.close(done)));
 
     return {
       node,
@@ -88,8 +87,8 @@ export async function startServer(
 }
 
 interface Ports {
-  readonly resp: number;
-  readonly http: number;
+  readonly resp: number | null;
+  readonly http: number | null;
   readonly peer: number;
 }
 
@@ -113,8 +112,8 @@ function nodeOptions(
     listen: { host: options.host, port: ports.peer },
     addresses: {
       peer,
-      resp: formatAddress({ host, port: ports.resp }),
-      http: formatAddress({ host, port: ports.http }),
+      resp: ports.resp === null ? "" : formatAddress({ host, port: ports.resp }),
+      http: ports.http === null ? "" : formatAddress({ host, port: ports.http }),
     },
     initial: alone
       ? [{ name: options.name, peer }]
@@ -160,6 +159,17 @@ async function startNode(world: World, options: NodeOptions, fatal: Fatal): Prom
   });
 }
 
+function openHttp(
+  node: KvorumNode,
+  security: Security,
+  options: ServerOptions,
+  port: number,
+  log: Logger,
+): Promise<HttpServer> {
+  const { host, allowedHosts, corsOrigins, openMetrics } = options;
+  return startHttpServer(node, { host, port, allowedHosts, corsOrigins, security, openMetrics }, log);
+}
+
 async function openResp(
   node: KvorumNode,
   security: Security,
@@ -195,12 +205,12 @@ async function openResp(
 function addressesOf(
   options: ServerOptions,
   ports: Ports,
-  http: HttpServer,
-  resp: RespServer,
+  http: HttpServer | null,
+  resp: RespServer | null,
 ): RunningServer["addresses"] {
   return {
-    resp: resp.address ?? formatAddress({ host: options.host, port: ports.resp }),
-    http: formatAddress(http.address),
+    resp: resp?.address ?? null,
+    http: http === null ? null : formatAddress(http.address),
     peer: formatAddress({ host: options.host, port: ports.peer }),
   };
 }

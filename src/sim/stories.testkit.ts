@@ -7,6 +7,13 @@ import { commandCall } from "./workloads/workload.ts";
 
 const LIMIT_MS = 30_000;
 
+export interface Asked {
+  answer: unknown;
+  /** The answer shows everything up to there of its group's log. */
+  index: number | null;
+  done: boolean;
+}
+
 export class Story {
   readonly cluster: SimulatedCluster;
   readonly logged: string[] = [];
@@ -46,11 +53,12 @@ export class Story {
   }
 
   /** Starts a command at a node; the answer is there once time has passed. */
-  ask(host: string, text: string, options: CallOptions = {}): { answer: unknown; done: boolean } {
+  ask(host: string, text: string, options: CallOptions = {}): Asked {
     const [name, ...args] = text.split(" ");
-    const asked: { answer: unknown; done: boolean } = { answer: undefined, done: false };
-    this.host(host).node!.execute(commandCall(name!, ...args), options, (reply) => {
+    const asked: Asked = { answer: undefined, index: null, done: false };
+    this.host(host).node!.execute(commandCall(name!, ...args), options, (reply, index) => {
       asked.answer = plain(reply);
+      asked.index = index;
       asked.done = true;
     });
     return asked;

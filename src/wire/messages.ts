@@ -4,15 +4,18 @@
  *
  * ```
  * client: request | topology | admin           node: reply | topology | admin-result
+ *         watch | watch-more | unwatch               watch-start | watch-events | watch-end
  * ```
  */
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
-import { type NodeId, nodeId } from "../core/ids.ts";
+import { ERRORS, type ErrorCode } from "../core/errors.ts";
+import { type GroupId, groupId, type NodeId, nodeId } from "../core/ids.ts";
 import type { LogIndex } from "../core/machine.ts";
 import { decodeReply, encodeReply } from "../core/reply-codec.ts";
 import type { Reply } from "../core/reply.ts";
-import type { AdminResult, KeyspaceInfo } from "../node/api.ts";
+import type { AdminResult, KeyspaceInfo, WatchEvent } from "../node/api.ts";
 import { decodeRequest, encodeRequest, type ForwardedRequest } from "../node/frames.ts";
+import { decodeEvents, encodeEvents } from "./watch-events.ts";
 
 /** What `KVORUM ATTACH` has to name. Grows when messages change in a way that the other side would not understand. */
 export const WIRE_VERSION = 1;
@@ -34,7 +37,21 @@ export interface WireTopology {
 export type ClientMessage =
   | { readonly type: "request"; readonly request: ForwardedRequest }
   | { readonly type: "topology" }
-  | { readonly type: "admin"; readonly id: number; readonly request: unknown };
+  | { readonly type: "admin"; readonly id: number; readonly request: unknown }
+  | {
+      readonly type: "watch";
+      /** The client's, for everything that concerns this watch. */
+      readonly number: number;
+      readonly group: GroupId;
+      /** Events begin after this revision; null: from now on. */
+      readonly from: number | null;
+      /** As keys are inside: of keyspaces other than the default one, with their name. */
+      readonly prefix: Uint8Array;
+    }
+  /** A page of events has been taken: the next one may come. */
+  | { readonly type: "watch-more"; readonly number: number }
+  /** What is on its way still comes. */
+  | { readonly type: "unwatch"; readonly number: number };
 
 export type NodeMessage =
   | {
@@ -47,10 +64,27 @@ export type NodeMessage =
       readonly index: LogIndex | null;
     }
   | { readonly type: "topology"; readonly topology: WireTopology }
-  | { readonly type: "admin-result"; readonly id: number; readonly result: AdminResult };
+  | { readonly type: "admin-result"; readonly id: number; readonly result: AdminResult }
+  /** Once, before all events: they begin after this revision. */
+  | { readonly type: "watch-start"; readonly number: number; readonly revision: number }
+  /** Everything up to `upTo` is told then. No further page comes before `watch-more`. */
+  | {
+      readonly type: "watch-events";
+      readonly number: number;
+      readonly upTo: number;
+      readonly events: readonly WatchEvent[];
+    }
+  /** The last message of the watch; from where to go on as in `WatchListener.onEnd`. */
+  | {
+      readonly type: "watch-end";
+      readonly number: number;
+      readonly code: ErrorCode;
+      readonly detail: string;
+      readonly resumeFrom: number | null;
+    };
 
-const CLIENT = { request: 1, topology: 2, admin: 3 } as const;
-const NODE = { reply: 1, topology: 2, adminResult: 3 } as const;
+const CLIENT = { request: 1, topology: 2, admin: 3, watch: 4, watchMore: 5, unwatch: 6 } as const;
+const NODE = { reply: 1, topology: 2, adminResult: 3, watchStart: 4, watchEvents: 5, watchEnd: 6 } as const;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -69,6 +103,21 @@ export function encodeClientMessage(message: ClientMessage): Uint8Array {
       writer.u8(CLIENT.admin);
       writer.varint(message.id);
       writeJson(writer, message.request);
+      break;
+    case "watch":
+      writer.u8(CLIENT.watch);
+      writer.varint(message.number);
+      writer.varint(message.group);
+      writeOptional(writer, message.from);
+      writer.bytes(message.prefix);
+      break;
+    case "watch-more":
+      writer.u8(CLIENT.watchMore);
+      writer.varint(message.number);
+      break;
+    case "unwatch":
+      writer.u8(CLIENT.unwatch);
+      writer.varint(message.number);
       break;
   }
   return writer.finish();
@@ -91,6 +140,16 @@ function decodeClient(reader: ByteReader, kind: number): ClientMessage {
       return { type: "topology" };
     case CLIENT.admin:
       return { type: "admin", id: reader.varint(), request: readJson(reader) };
+    case CLIENT.watch: {
+      const number = reader.varint();
+      const group = groupId(reader.varint());
+      const from = readOptional(reader);
+      return { type: "watch", number, group, from, prefix: reader.bytes() };
+    }
+    case CLIENT.watchMore:
+      return { type: "watch-more", number: reader.varint() };
+    case CLIENT.unwatch:
+      return { type: "unwatch", number: reader.varint() };
     default:
       throw new CodecError(`unknown kind ${kind} of a client's message`);
   }
@@ -114,6 +173,24 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array {
       writer.u8(NODE.adminResult);
       writer.varint(message.id);
       writeJson(writer, message.result);
+      break;
+    case "watch-start":
+      writer.u8(NODE.watchStart);
+      writer.varint(message.number);
+      writer.varint(message.revision);
+      break;
+    case "watch-events":
+      writer.u8(NODE.watchEvents);
+      writer.varint(message.number);
+      writer.varint(message.upTo);
+      encodeEvents(writer, message.events);
+      break;
+    case "watch-end":
+      writer.u8(NODE.watchEnd);
+      writer.varint(message.number);
+      writer.bytes(encoder.encode(message.code));
+      writer.bytes(encoder.encode(message.detail));
+      writeOptional(writer, message.resumeFrom);
       break;
   }
   return writer.finish();
@@ -146,9 +223,38 @@ function decodeNode(reader: ByteReader, kind: number): NodeMessage {
       return { type: "topology", topology: readJson(reader) as WireTopology };
     case NODE.adminResult:
       return { type: "admin-result", id: reader.varint(), result: readJson(reader) as AdminResult };
+    case NODE.watchStart:
+      return { type: "watch-start", number: reader.varint(), revision: reader.varint() };
+    case NODE.watchEvents: {
+      const number = reader.varint();
+      const upTo = reader.varint();
+      return { type: "watch-events", number, upTo, events: decodeEvents(reader) };
+    }
+    case NODE.watchEnd: {
+      const number = reader.varint();
+      const code = readCode(reader);
+      const detail = decoder.decode(reader.bytes());
+      return { type: "watch-end", number, code, detail, resumeFrom: readOptional(reader) };
+    }
     default:
       throw new CodecError(`unknown kind ${kind} of a node's message`);
   }
+}
+
+/** A number from 0 on, or null. */
+function writeOptional(writer: ByteWriter, value: number | null): void {
+  writer.varint(value === null ? 0 : value + 1);
+}
+
+function readOptional(reader: ByteReader): number | null {
+  const value = reader.varint();
+  return value === 0 ? null : value - 1;
+}
+
+function readCode(reader: ByteReader): ErrorCode {
+  const code = decoder.decode(reader.bytes());
+  if (!Object.hasOwn(ERRORS, code)) throw new CodecError(`unknown code ${code}`);
+  return code as ErrorCode;
 }
 
 function writeJson(writer: ByteWriter, value: unknown): void {

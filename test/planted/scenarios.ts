@@ -144,6 +144,14 @@ const SCENARIOS = {
     lasts: 0.3,
     cluster: { limits: SHORT_LOGS, network: { delayMin: 1, delayMax: 30 } },
   },
+  watching: {
+    ...USUAL,
+    meaning: "watchers that wander from node to node; crashes, partitions, short logs and histories",
+    workload: "watching",
+    faults: [...CRASHES, "isolate", "halves"],
+    lasts: 0.3,
+    cluster: { limits: { ...SHORT_LOGS, watchHistoryChanges: 12 } },
+  },
   expiry: {
     ...USUAL,
     meaning: "values that expire, clocks that jump, restarts",

@@ -1,18 +1,21 @@
 /** A keyspace with an integer for each key. */
 import { binaryString } from "../../core/bytes.ts";
 import { KvorumError } from "../../core/errors.ts";
-import type { Reply } from "../../core/reply.ts";
 import type { Caller } from "../calls/caller.ts";
 import { type Operation, word } from "../calls/operation.ts";
 import type { ReadOptions, WriteOptions } from "../calls/options.ts";
 import { bytesOrNull, isOne, numberOf } from "../calls/replies.ts";
 import { InvalidValueError } from "../errors.ts";
 import { Keyspace, KeyOperations } from "./keyspace.ts";
+import type { Watch, WatchOptions } from "../watch/watch.ts";
 import type { Names } from "./names.ts";
 
 export class CounterOperations extends KeyOperations {
   get(key: string): Operation<number> {
-    return this.read("get", key, [], countOf);
+    return this.read("get", key, [], (reply) => {
+      const stored = bytesOrNull(reply);
+      return stored === null ? 0 : countOf(stored);
+    });
   }
 
   increment(key: string, by: number | bigint = 1): Operation<number> {
@@ -60,6 +63,11 @@ export class CounterKeyspace extends Keyspace<CounterOperations> {
   delete(key: string, options?: WriteOptions): Promise<boolean> {
     return this.writing((at) => at.delete(key), options);
   }
+
+  /** The changes from now on, or from an earlier revision, with the counts after them. */
+  watch(options?: WatchOptions): Watch<number> {
+    return this.watching(countOf, options);
+  }
 }
 
 export function integer(value: number | bigint): number | bigint {
@@ -67,10 +75,8 @@ export function integer(value: number | bigint): number | bigint {
   throw new KvorumError("bad-request", `${value} is not a whole number that JavaScript holds exactly.`);
 }
 
-/** Of a stored count. */
-export function countOf(reply: Reply): number {
-  const stored = bytesOrNull(reply);
-  if (stored === null) return 0;
+/** Throws `InvalidValueError`. */
+export function countOf(stored: Uint8Array): number {
   const text = binaryString(stored);
   if (!/^-?\d+$/.test(text))
     throw new InvalidValueError([{ path: [], message: "What is stored under this key is not a count" }]);

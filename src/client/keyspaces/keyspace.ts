@@ -4,11 +4,13 @@ import type { Millis } from "../../core/machine.ts";
 import { NullArray, type Reply } from "../../core/reply.ts";
 import type { WatchedKey } from "../../data/contract.ts";
 import type { KeyspaceInfo, ShardInfo } from "../../node/api.ts";
+import { InvalidValueError } from "../errors.ts";
 import { type Args, Operation, word } from "../calls/operation.ts";
 import type { ConditionalWriteOptions, ReadOptions, WriteOptions } from "../calls/options.ts";
 import type { Caller, WriteKind } from "../calls/caller.ts";
 import { arrayOf, isOne, numberOf } from "../calls/replies.ts";
 import { type BatchOptions, type BatchResults, batchResults, watchedBy } from "./batch.ts";
+import { Watch, type WatchOptions } from "../watch/watch.ts";
 import type { Names } from "./names.ts";
 import { type KeyPage, type PageOptions, readPage, type ScanOptions, scanned } from "./scan.ts";
 
@@ -68,6 +70,11 @@ export function wholeMillis(duration: Millis): number {
   const whole = Math.ceil(duration);
   if (Number.isSafeInteger(whole) && whole > 0) return whole;
   throw new KvorumError("bad-request", `${duration} is no duration: a number of milliseconds above 0.`);
+}
+
+/** For watches of keyspaces whose values are collections: another client has put a string there. */
+export function notAString(): never {
+  throw new InvalidValueError([{ path: [], message: "There is a value of another type under this key." }]);
 }
 
 /** A string of the type of data that the keyspace holds, as `.scan` wants it. */
@@ -161,6 +168,10 @@ export abstract class Keyspace<Ops extends KeyOperations> {
     const kind = watched.length > 0 ? "conditional" : "plain";
     const replies = await this.transact(operations, watched, kind, options);
     return replies === null ? null : batchResults(operations, replies);
+  }
+
+  protected watching<T>(decode: (value: Uint8Array) => T, options: WatchOptions = {}): Watch<T> {
+    return new Watch(this.#caller.driver, this.#operations.names, this.shards, decode, options);
   }
 
   protected reading<R>(make: (at: Ops) => Operation<R>, options?: ReadOptions): Promise<R> {

@@ -11,7 +11,8 @@ import type { Values } from "../schema/values.ts";
 import { integer } from "./counter.ts";
 import { type ElementOptions, elements } from "./elements.ts";
 import { encodedAll } from "./encoded.ts";
-import { Keyspace, KeyOperations } from "./keyspace.ts";
+import { Keyspace, KeyOperations, notAString } from "./keyspace.ts";
+import type { Watch, WatchOptions } from "../watch/watch.ts";
 import type { Names } from "./names.ts";
 
 export class MapOperations<In, Out> extends KeyOperations {
@@ -180,5 +181,10 @@ export class MapKeyspace<In, Out = In> extends Keyspace<MapOperations<In, Out>> 
   async *entries(key: string, options: ElementOptions = {}): AsyncGenerator<[string, Out], void, undefined> {
     for await (const page of elements(this.caller, ".hscan", this.operations.names, key, options))
       for (let i = 0; i < page.length; i += 2) yield this.operations.pair(page[i]!, page[i + 1]!);
+  }
+
+  /** The keys whose fields change from now on, or from an earlier revision. What changed in them has to be read. */
+  watch(options?: WatchOptions): Watch<never> {
+    return this.watching(notAString, options);
   }
 }

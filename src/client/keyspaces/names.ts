@@ -31,4 +31,9 @@ export class Names {
       throw new InvalidValueError([{ path: [], message: "There is a key that is not UTF-8." }]);
     }
   }
+
+  /** For people to read: what is not UTF-8 is replaced. */
+  similar(key: Uint8Array): string {
+    return new TextDecoder().decode(key.subarray(this.#prefix.length));
+  }
 }

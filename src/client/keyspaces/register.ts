@@ -9,6 +9,7 @@ import type { ConditionalWriteOptions, ReadOptions, WriteOptions } from "../call
 import { accepted, arrayOf, bytesOf, bytesOrNull, isOne, numberOf, textOf } from "../calls/replies.ts";
 import type { Values } from "../schema/values.ts";
 import { Keyspace, KeyOperations, wholeMillis } from "./keyspace.ts";
+import type { Watch, WatchOptions } from "../watch/watch.ts";
 import type { Names } from "./names.ts";
 import type { ScanOptions } from "./scan.ts";
 
@@ -85,6 +86,10 @@ export class RegisterOperations<In, Out> extends KeyOperations {
 
   decoded(bytes: Uint8Array | null): Out | undefined {
     return bytes === null ? undefined : this.#values.decode(bytes);
+  }
+
+  value(bytes: Uint8Array): Out {
+    return this.#values.decode(bytes);
   }
 
   #args(value: In, words: Args): Args | Promise<Args> {
@@ -177,6 +182,11 @@ export class RegisterKeyspace<In, Out = In> extends Keyspace<RegisterOperations<
     const watched = [{ key: operation.key, version: checkedVersion(version) }];
     const replies = await this.transact([operation], watched, "conditional", options);
     return replies !== null && isOne(accepted(replies[0]!));
+  }
+
+  /** The changes from now on, or from an earlier revision. Values of up to 64 KiB come with them. */
+  watch(options?: WatchOptions): Watch<Out> {
+    return this.watching((value) => this.operations.value(value), options);
   }
 
   /** Like `keys`, with the values: of one moment for each page of a shard. */

@@ -6,7 +6,8 @@ import { arrayOf, bytesOf, isOne, numberOf } from "../calls/replies.ts";
 import type { Values } from "../schema/values.ts";
 import { type ElementOptions, elements } from "./elements.ts";
 import { encodedAll } from "./encoded.ts";
-import { Keyspace, KeyOperations } from "./keyspace.ts";
+import { Keyspace, KeyOperations, notAString } from "./keyspace.ts";
+import type { Watch, WatchOptions } from "../watch/watch.ts";
 import type { Names } from "./names.ts";
 
 export class SetOperations<In, Out> extends KeyOperations {
@@ -115,5 +116,10 @@ export class SetKeyspace<In, Out = In> extends Keyspace<SetOperations<In, Out>> 
   async *members(key: string, options: ElementOptions = {}): AsyncGenerator<Out, void, undefined> {
     for await (const page of elements(this.caller, ".sscan", this.operations.names, key, options))
       for (const member of page) yield this.operations.decoded(member);
+  }
+
+  /** The keys whose members change from now on, or from an earlier revision. What changed in them has to be read. */
+  watch(options?: WatchOptions): Watch<never> {
+    return this.watching(notAString, options);
   }
 }

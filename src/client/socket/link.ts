@@ -9,8 +9,9 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { CodecError } from "../../core/bytes.ts";
 import { ERRORS, type ErrorCode } from "../../core/errors.ts";
+import type { GroupId } from "../../core/ids.ts";
 import { Failure } from "../../core/reply.ts";
-import type { AdminResult } from "../../node/api.ts";
+import type { AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
 import type { ForwardedRequest } from "../../node/frames.ts";
 import {
   decodeNodeMessage,
@@ -46,8 +47,22 @@ export interface LinkError {
   readonly detail: string;
 }
 
+interface LinkWatch {
+  readonly listener: WatchListener;
+  /** Everything up to this revision has been told. */
+  told: number | null;
+  paused: boolean;
+  /** The node waits until it is asked for the next page. */
+  owesMore: boolean;
+  /** What came while it was paused: a page at most, and the end. */
+  held: WatchMessage[];
+}
+
+type WatchMessage = Extract<NodeMessage, { type: "watch-start" | "watch-events" | "watch-end" }>;
+
 type Phase = "connecting" | "greeting" | "attached" | "closed";
 
+const NO_PREFIX = new Uint8Array(0);
 /** As long as a node's answer to AUTH or ATTACH may be. */
 const MAX_GREETING_BYTES = 4096;
 
@@ -65,6 +80,7 @@ export class Link {
   #stream: FrameStream | null = null;
   readonly #pending = new Map<number, ReplyListener>();
   readonly #pendingAdmin = new Map<number, (result: AdminResult) => void>();
+  readonly #watches = new Map<number, LinkWatch>();
   #lastId = 0;
   #lastHeard = 0;
   #asked = false;
@@ -106,6 +122,31 @@ export class Link {
     this.#send({ type: "admin", id, request });
   }
 
+  watch(group: GroupId, { from, prefix }: WatchOptions, listener: WatchListener): WatchHandle {
+    const number = ++this.#lastId;
+    const watch: LinkWatch = { listener, told: from ?? null, paused: false, owesMore: false, held: [] };
+    this.#watches.set(number, watch);
+    this.#send({ type: "watch", number, group, from: from ?? null, prefix: prefix ?? NO_PREFIX });
+    return {
+      pause: () => void (watch.paused = true),
+      resume: () => {
+        watch.paused = false;
+        for (const message of watch.held.splice(0)) this.#onWatch(message);
+        this.#askForMore(number, watch);
+      },
+      close: () => {
+        if (this.#watches.delete(number) && this.attached) this.#send({ type: "unwatch", number });
+      },
+    };
+  }
+
+  /** The node sends one page at a time. */
+  #askForMore(number: number, watch: LinkWatch): void {
+    if (!watch.owesMore || watch.paused || !this.#watches.has(number)) return;
+    watch.owesMore = false;
+    this.#send({ type: "watch-more", number });
+  }
+
   askTopology(): void {
     this.#send({ type: "topology" });
   }
@@ -126,7 +167,8 @@ export class Link {
   /** A machine that lost its power says nothing, for ever. */
   #watch(): void {
     if (performance.now() - this.#lastHeard < this.#options.silence) return;
-    if (this.#pending.size === 0 && this.#pendingAdmin.size === 0 && !this.#asked) {
+    const expected = this.#pending.size + this.#pendingAdmin.size + this.#watches.size;
+    if (expected === 0 && !this.#asked) {
       clearInterval(this.#watchdog!);
       this.#watchdog = null;
     } else if (this.#asked) {
@@ -224,6 +266,37 @@ export class Link {
         done?.(message.result);
         break;
       }
+      case "watch-start":
+      case "watch-events":
+      case "watch-end":
+        this.#onWatch(message);
+        break;
+    }
+  }
+
+  #onWatch(message: WatchMessage): void {
+    const { number } = message;
+    const watch = this.#watches.get(number);
+    if (watch === undefined) return;
+    if (watch.paused) {
+      watch.held.push(message);
+      return;
+    }
+    switch (message.type) {
+      case "watch-start":
+        watch.told = message.revision;
+        watch.listener.onStart(message.revision);
+        break;
+      case "watch-events":
+        watch.told = message.upTo;
+        watch.owesMore = true;
+        watch.listener.onEvents(message.events, message.upTo);
+        this.#askForMore(number, watch);
+        break;
+      case "watch-end":
+        this.#watches.delete(number);
+        watch.listener.onEnd(message.code, message.detail, message.resumeFrom);
+        break;
     }
   }
 
@@ -244,10 +317,13 @@ export class Link {
   #answerAll(): void {
     const open = [...this.#pending.values()];
     const admin = [...this.#pendingAdmin.values()];
+    const watches = [...this.#watches.values()];
     this.#pending.clear();
     this.#pendingAdmin.clear();
+    this.#watches.clear();
     const failure = new Failure(`UNKNOWN ${ERRORS.unknown.sentence}`, "unknown");
     for (const done of open) done(failure, null, null);
+    for (const { listener, told } of watches) listener.onEnd("unreachable", this.#error!.detail, told);
     for (const done of admin) done({ ok: false, code: "unknown", message: this.#error!.detail });
   }
 }

@@ -2,18 +2,13 @@
  * Brings the client's requests to the nodes of a cluster over sockets: one connection a node, opened when the first request
  * for it comes. Who the nodes are it learns from the first that answers.
  */
-import { invariant } from "../../core/assert.ts";
 import { ERRORS, type ErrorCode, KvorumError } from "../../core/errors.ts";
-import type { NodeId } from "../../core/ids.ts";
+import type { GroupId, NodeId } from "../../core/ids.ts";
 import { Failure } from "../../core/reply.ts";
-import { findCommand } from "../../data/commands.ts";
-import type { CommandCall } from "../../data/contract.ts";
-import type { Operation } from "../../data/batch.ts";
-import type { AdminResult } from "../../node/api.ts";
-import type { ForwardedRequest } from "../../node/frames.ts";
+import type { AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
+import { toForwarded } from "../operations.ts";
 import type { WireTopology } from "../../wire/messages.ts";
 import type {
-  ClientCommand,
   ClientRequest,
   ClientTransport,
   KeyspaceDefinition,
@@ -36,9 +31,10 @@ export interface SocketOptions extends LinkOptions {
   readonly retryInterval: number;
 }
 
+/** What waits for a connection. */
 interface Waiting {
-  readonly request: ClientRequest;
-  readonly done: ReplyListener;
+  start(link: Link): void;
+  fail(error: LinkError): void;
 }
 
 interface Place {
@@ -79,14 +75,50 @@ export class SocketTransport implements ClientTransport {
   }
 
   send(node: NodeId, request: ClientRequest, done: ReplyListener): void {
+    this.#at(node, {
+      start: (link) => link.request(toForwarded(request), done),
+      fail: ({ code, detail }) => done(failureOf(code, detail), null, null),
+    });
+  }
+
+  watch(node: NodeId, group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle {
+    let handle: WatchHandle | null = null;
+    let closed = false;
+    let paused = false;
+    this.#at(node, {
+      start: (link) => {
+        if (closed) return;
+        handle = link.watch(group, options, listener);
+        if (paused) handle.pause();
+      },
+      fail: ({ code, detail }) => {
+        if (!closed) listener.onEnd(code, detail, options.from ?? null);
+      },
+    });
+    return {
+      pause: () => {
+        paused = true;
+        handle?.pause();
+      },
+      resume: () => {
+        paused = false;
+        handle?.resume();
+      },
+      close: () => {
+        closed = true;
+        handle?.close();
+      },
+    };
+  }
+
+  #at(node: NodeId, waiting: Waiting): void {
     const place = this.#places.get(node);
     if (place === undefined || place.address === null || this.#closed) {
-      process.nextTick(() => done(failureOf("unreachable", `node ${node} is not known`), null, null));
-      return;
-    }
-    if (place.link?.attached === true) place.link.request(forwarded(request), done);
+      const detail = this.#closed ? "the client is closed" : `node ${node} is not known`;
+      process.nextTick(() => waiting.fail({ code: "unreachable", detail }));
+    } else if (place.link?.attached === true) waiting.start(place.link);
     else {
-      place.waiting.push({ request, done });
+      place.waiting.push(waiting);
       place.link ??= this.#open(place.address, node);
     }
   }
@@ -173,13 +205,13 @@ export class SocketTransport implements ClientTransport {
     const place = this.#place(node);
     const { waiting } = place;
     place.waiting = [];
-    for (const { request, done } of waiting) link.request(forwarded(request), done);
+    for (const { start } of waiting) start(link);
   }
 
   #onTopology({ nodes, keyspaces }: WireTopology): void {
     this.#asking = false;
     if (this.#closed) return;
-    for (const { id, resp } of nodes) this.#place(id).address = addressOf(resp);
+    for (const { id, resp } of nodes) this.#place(id).address = resp === "" ? null : addressOf(resp);
     for (const [id, place] of this.#places) {
       if (nodes.some((node) => node.id === id)) continue;
       place.address = null;
@@ -195,7 +227,7 @@ export class SocketTransport implements ClientTransport {
       place.link = null;
       const { waiting } = place;
       place.waiting = [];
-      for (const { done } of waiting) done(failureOf(error.code, error.detail), null, null);
+      for (const { fail } of waiting) fail(error);
     }
     if (this.#closed) return;
     this.lastError = error;
@@ -209,24 +241,6 @@ export class SocketTransport implements ClientTransport {
 
 const failureOf = (code: ErrorCode, detail: string): Failure =>
   new Failure(`${code.toUpperCase()} ${ERRORS[code].sentence} ${detail}`, code);
-
-function forwarded(request: ClientRequest): Omit<ForwardedRequest, "id"> {
-  const { group, write, consistency, atLeast, timeout } = request;
-  return { group, write, consistency, atLeast, timeout, operation: operationOf(request) };
-}
-
-function operationOf({ operation, envelope }: ClientRequest): Operation {
-  const wrapped = envelope === null ? {} : { envelope };
-  if (operation.kind === "command") return { kind: "command", ...callOf(operation), ...wrapped };
-  const { watched, calls } = operation;
-  return { kind: "transaction", watched, calls: calls.map(callOf), ...wrapped };
-}
-
-function callOf({ name, args }: ClientCommand): CommandCall {
-  const spec = findCommand(name);
-  invariant(spec !== undefined, `src/data has a command ${name}`);
-  return { spec, args };
-}
 
 /** `host:port`, an IPv6 host in brackets. */
 function addressOf(text: string): SocketAddress {

@@ -4,7 +4,7 @@ import type { Address } from "../../core/world.ts";
 import type { KeyspaceSpec } from "../api.ts";
 import type { CatalogUser } from "./users.ts";
 
-/** How to reach a node. The RESP and HTTP doors are told to clients, `peer` is for nodes. */
+/** How to reach a node. The RESP and HTTP doors are told to clients (empty: that door is closed), `peer` is for nodes. */
 export interface NodeAddresses {
   readonly peer: Address;
   readonly resp: string;

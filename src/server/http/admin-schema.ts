@@ -26,7 +26,7 @@ export interface UserInput {
 
 export type AdminInput = Exclude<AdminRequest, { readonly type: "user-set" }> | UserInput;
 
-const schema = z.discriminatedUnion("type", [
+export const adminSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("keyspace-create"),
     spec: z.strictObject({
@@ -56,7 +56,7 @@ const schema = z.discriminatedUnion("type", [
 
 /** The request, or one sentence that names every field that is wrong. */
 export function parseAdminRequest(body: unknown): AdminInput | { readonly problem: string } {
-  const result = schema.safeParse(body);
+  const result = adminSchema.safeParse(body);
   if (result.success) return result.data;
   return { problem: issuesOf(result.error, "the body") };
 }

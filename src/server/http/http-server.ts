@@ -9,7 +9,8 @@
  *   GET  /v1/keyspaces   `KeyspaceInfo[]`
  *   GET  /v1/users       names and grants
  *   POST /v1/admin       an `AdminInput`; answers `{ ok: true, detail }` or an error
- *   /v1/keyspaces/…      reading and writing: `data/routes.ts`; described at /v1/openapi.json and /v1/docs
+ *   /v1/keyspaces/…      reading, writing and watching: `data/routes.ts`, `data/watch.ts`
+ *   GET  /v1/openapi.json, /v1/docs   what all of these take and answer
  *
  * `authentication.ts` says who may do which.
  */
@@ -22,6 +23,7 @@ import { type AccessOptions, guardAccess } from "./access.ts";
 import { serveAdministration } from "./administration.ts";
 import { authenticate } from "./authentication.ts";
 import { serveData } from "./data/serve.ts";
+import { serveDocuments } from "./documents.ts";
 import { serveHealth } from "./health.ts";
 import { answerProblems, BODY_LIMIT_BYTES } from "./problems.ts";
 
@@ -50,6 +52,18 @@ export async function startHttpServer(
   options: HttpOptions,
   log: Logger,
 ): Promise<HttpServer> {
+  const app = buildApp(node, options, log);
+  const address = await listen(app, options);
+  return { address, close: () => close(app) };
+}
+
+/** The door without a socket. `onRoute` is told of every route. */
+export function buildApp(
+  node: KvorumNode,
+  options: HttpOptions,
+  log: Logger,
+  onRoute: (method: string, url: string) => void = () => undefined,
+): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
@@ -62,16 +76,18 @@ export async function startHttpServer(
   });
   // Without this a form of a web page could post text/plain; only JSON is taken.
   app.removeContentTypeParser("text/plain");
+  app.addHook("onRoute", ({ method, url }) => {
+    for (const each of [method].flat()) onRoute(each, url);
+  });
   answerProblems(app, log);
   guardAccess(app, options);
   const security = options.security ?? new Security({ node, log });
   const authentication = authenticate(app, security, options.openMetrics ?? false);
   serveHealth(app, node);
   serveAdministration(app, node, security, authentication);
+  serveDocuments(app, node);
   serveData(app, node);
-
-  const address = await listen(app, options);
-  return { address, close: () => close(app) };
+  return app;
 }
 
 /** Why a door could not be opened, in words, for every reason people meet. */

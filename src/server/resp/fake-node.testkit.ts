@@ -4,7 +4,8 @@ import { groupId, nodeId, type GroupId, type NodeId } from "../../core/ids.ts";
 import { Failure, type Reply } from "../../core/reply.ts";
 import { BatchBuilder } from "../../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../../data/contract.ts";
-import { Shard } from "../../data/data.testkit.ts";
+import { call, Shard } from "../../data/data.testkit.ts";
+import { DEFAULT_HISTORY_LIMITS, type HistoryLimits } from "../../data/history.ts";
 import type {
   AdminRequest,
   AdminResult,
@@ -31,6 +32,10 @@ export interface FakeNodeOptions {
   /** Calls back in this turn. Otherwise writes commit after some turns, and reads are served before that. */
   readonly atOnce?: boolean;
   readonly maxValueBytes?: number;
+  /** The number of the first shard's group, less one. Default 0. */
+  readonly firstGroup?: number;
+  readonly maxWatches?: number;
+  readonly history?: HistoryLimits;
 }
 
 const REPLICAS = [nodeId(1), nodeId(2), nodeId(3)];
@@ -57,14 +62,7 @@ export class FakeNode implements KvorumNode {
   readonly #queues = new Map<GroupId, (() => void)[]>();
   readonly #committing = new Set<GroupId>();
   /** Watchers are told as by a node, from the history of the shards here. */
-  readonly watches = new Watches({
-    clock: new NodeClock(),
-    limit: 1000,
-    refuses: () => null,
-    exists: (group) => this.#shards.has(group),
-    history: (group) => this.#shards.get(group)?.machine.history ?? null,
-    ask: () => undefined,
-  });
+  readonly watches: Watches;
   /** Calls that were made, for tests to look at. */
   calls = 0;
   /** Of the last `execute`. */
@@ -74,8 +72,24 @@ export class FakeNode implements KvorumNode {
   /** Set to hold all answers back; `release` gives them. */
   held: (() => void)[] | null = null;
 
-  constructor({ shards = 4, atOnce = false, maxValueBytes = 16 * 1024 * 1024 }: FakeNodeOptions = {}) {
+  constructor({
+    shards = 4,
+    atOnce = false,
+    maxValueBytes = 16 * 1024 * 1024,
+    firstGroup = 0,
+    maxWatches = 1000,
+    history = DEFAULT_HISTORY_LIMITS,
+  }: FakeNodeOptions = {}) {
     this.#atOnce = atOnce;
+    this.watches = new Watches({
+      clock: new NodeClock(),
+      limit: maxWatches,
+      refuses: () => null,
+      exists: (group) => this.#shards.has(group),
+      history: (group) => this.#shards.get(group)?.machine.history ?? null,
+      ask: (group, after, prefix, done) =>
+        setImmediate(() => done(this.#shards.get(group)!.read(call(".changes", after, prefix)))),
+    });
     const names = [
       ["default", shards],
       ["other", 2],
@@ -83,7 +97,7 @@ export class FakeNode implements KvorumNode {
     const keyspaces: CatalogKeyspace[] = [];
     const groups: CatalogGroup[] = [];
     for (const [name, count] of names) {
-      const ids = Array.from({ length: count }, (_, i) => groupId(groups.length + 1 + i));
+      const ids = Array.from({ length: count }, (_, i) => groupId(firstGroup + groups.length + 1 + i));
       for (const [shard, id] of ids.entries()) {
         groups.push({
           id,
@@ -94,7 +108,7 @@ export class FakeNode implements KvorumNode {
           replicas: REPLICAS,
           settled: REPLICAS,
         });
-        const machine = new Shard();
+        const machine = new Shard(undefined, undefined, history);
         machine.maxValueBytes = maxValueBytes;
         this.#shards.set(id, machine);
       }

@@ -152,6 +152,24 @@ test("the topology says where the nodes and the shards are", async () => {
   ]);
 });
 
+test("a watch tells what changes beside the replies, page by page, and ends with the server", async () => {
+  const client = await attach();
+  const group = node.groupOf("a");
+  client.send({ type: "watch", number: 7, group, from: null, prefix: new Uint8Array(0) });
+  await client.until(() => client.received.length === 1);
+  client.command(1, group, "set", "a", "1");
+  client.command(2, group, "set", "a", "2");
+  await client.until(() => client.received.length >= 4);
+  client.send({ type: "watch-more", number: 7 });
+  await running.close();
+  await expect.poll(() => client.closed).toBe(true);
+  const told = client.received.filter(({ type }) => type.startsWith("watch-"));
+  expect(told.at(0)).toMatchObject({ type: "watch-start", number: 7 });
+  expect(told.at(1)).toMatchObject({ type: "watch-events", number: 7 });
+  expect(told.at(-1)).toMatchObject({ type: "watch-end", code: "closing" });
+  expect(node.watches.count).toBe(0);
+});
+
 test("a frame that is no message ends the connection of whoever sent it", async () => {
   const client = await attach();
   client.stream.send(Uint8Array.of(99, 1, 2));
@@ -179,7 +197,7 @@ test("who has to log in cannot attach before, and is asked about every request a
   client.command(2, node.groupOf("a"), "set", "a", "1");
   client.send({ type: "admin", id: 3, request: { type: "keyspace-create", spec: { name: "mine" } } });
   await client.until(() => client.received.length === 3);
-  const byId = new Map(client.received.map((m) => [m.type === "topology" ? 0 : m.id, m]));
+  const byId = new Map(client.received.map((m) => ["id" in m ? m.id : 0, m]));
   expect(byId.get(2)).toMatchObject({ reply: { code: "forbidden" } });
   expect(byId.get(3)).toMatchObject({ result: { ok: false, code: "forbidden" } });
   expect(byId.get(1)).toMatchObject({ reply: { text: "OK" } });

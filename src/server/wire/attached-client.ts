@@ -21,6 +21,7 @@ import type { Access } from "../security/access.ts";
 import type { Audit } from "../security/audit.ts";
 import { runCall } from "./call.ts";
 import { topologyOf } from "./topology.ts";
+import { AttachedWatches } from "./watching.ts";
 
 export interface AttachedHost {
   readonly node: KvorumNode;
@@ -50,6 +51,7 @@ export class AttachedClient implements FrameStreamOwner {
   readonly #host: AttachedHost;
   readonly #who: AttachedPeer;
   readonly #stream: FrameStream;
+  readonly #watches: AttachedWatches;
   #requests = 0;
   #requestBytes = 0;
   #paused = false;
@@ -59,11 +61,20 @@ export class AttachedClient implements FrameStreamOwner {
     this.#host = host;
     this.#who = who;
     this.#stream = new FrameStream(socket, this);
+    this.#watches = new AttachedWatches({
+      node: host.node,
+      send: (message) => {
+        this.#send(message);
+        this.#settle();
+      },
+      mayRead: (keyspace) => who.access()?.in(keyspace, "read") === true,
+    });
   }
 
   /** Takes no more requests, answers what is under way, then closes. */
   close(): void {
     this.#ending = true;
+    this.#watches.endAll("closing");
     this.#closeWhenDone();
   }
 
@@ -93,6 +104,15 @@ export class AttachedClient implements FrameStreamOwner {
       case "admin":
         this.#administer(message.id, message.request);
         break;
+      case "watch":
+        this.#watches.open(message);
+        break;
+      case "watch-more":
+        this.#watches.more(message.number);
+        break;
+      case "unwatch":
+        this.#watches.close(message.number);
+        break;
     }
     this.#settle();
   }
@@ -103,6 +123,7 @@ export class AttachedClient implements FrameStreamOwner {
   }
 
   onClose(): void {
+    this.#watches.closeAll();
     this.#host.detached(this);
   }
 

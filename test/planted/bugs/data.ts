@@ -92,4 +92,28 @@ export const DATA_BUGS: readonly PlantedBug[] = [
     replace: `if (!space.startsWith("r")) writer.add(space, idOf(key), value);`,
     scenarios: ["retries", "snapshots"],
   },
+  {
+    name: "watch-skips-an-event",
+    breaks: "A watch that is resumed begins one event too late.",
+    file: "src/data/history.ts",
+    find: `if (this.#events[middle]!.revision <= revision) low = middle + 1;`,
+    replace: `if (this.#events[middle]!.revision <= revision + 1 && revision > 0) low = middle + 1;`,
+    scenarios: ["watching"],
+  },
+  {
+    name: "compaction-unnoticed",
+    breaks: "The history forgets its oldest events, and does not say so.",
+    file: "src/data/history.ts",
+    find: `this.#start = oldest.revision;`,
+    replace: ``,
+    scenarios: ["watching"],
+  },
+  {
+    name: "restored-history-is-whole",
+    breaks: "After a restart or a snapshot, the empty history claims to know everything that ever happened.",
+    file: "src/data/shard-state.ts",
+    find: `state.history.begin(state.version);`,
+    replace: ``,
+    scenarios: ["watching"],
+  },
 ];

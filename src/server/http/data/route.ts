@@ -11,7 +11,7 @@ import type { Addressing } from "./address.ts";
 import type { COMMON } from "./inputs.ts";
 
 /** Headers that a route heeds, besides those of every request. */
-export type HeaderName = "if-match" | "if-none-match" | "idempotency-key";
+export type HeaderName = "if-match" | "if-none-match" | "idempotency-key" | "last-event-id";
 
 export interface Answer {
   /** Default 200. */
@@ -21,10 +21,12 @@ export interface Answer {
   readonly body?: unknown;
 }
 
-export interface AnswerInfo {
+interface AnswerInfo {
   readonly description: string;
   /** "bytes": a value as it was stored. Null: no body. */
   readonly schema: z.ZodType | "bytes" | null;
+  /** Of a body that is neither bytes nor JSON. */
+  readonly type?: string;
 }
 
 export interface Incoming {
@@ -38,7 +40,7 @@ export interface Incoming {
   readonly body: unknown;
 }
 
-export interface DataRoute {
+export interface RouteInfo {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
   /** Below /v1/keyspaces/{keyspace}, with parameters in braces. */
   readonly path: string;
@@ -51,6 +53,9 @@ export interface DataRoute {
   readonly headers: readonly HeaderName[];
   readonly body: "none" | "bytes" | z.ZodType;
   readonly answers: Readonly<Record<number, AnswerInfo>>;
+}
+
+export interface DataRoute extends RouteInfo {
   handle(incoming: Incoming): Promise<Answer>;
 }
 
@@ -115,7 +120,8 @@ export function route<Q extends typeof COMMON & z.ZodRawShape, B extends "none" 
 
 const NO_KEY = new Uint8Array(0);
 
-function check<S extends z.ZodType>(schema: S, value: unknown, what: string): z.infer<S> {
+/** Throws an `HttpProblem` that names what does not fit. */
+export function check<S extends z.ZodType>(schema: S, value: unknown, what: string): z.infer<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   throw problem("bad-request", `Malformed: ${issuesOf(result.error, what)}.`);

@@ -6,6 +6,7 @@ import { Addressing } from "./address.ts";
 import { readValue } from "./body.ts";
 import type { Answer, DataRoute } from "./route.ts";
 import { DATA_ROUTES } from "./routes.ts";
+import { openWatch, watchRoute, type WatchStream } from "./watch.ts";
 
 /** Below it are all routes of `DATA_ROUTES`. */
 export const DATA_PATH = "/v1/keyspaces/{keyspace}";
@@ -24,12 +25,46 @@ export function serveData(app: FastifyInstance, node: KvorumNode): void {
     });
     for (const route of DATA_ROUTES) if (route.body === "bytes") add(inner, node, route);
   });
+  serveWatches(app, node);
+}
+
+const urlOf = (path: string): string => `${DATA_PATH}${path}`.replace(/\{(\w+)\}/g, ":$1");
+
+function serveWatches(app: FastifyInstance, node: KvorumNode): void {
+  const streams = new Set<WatchStream>();
+  app.addHook("preClose", async () => {
+    for (const stream of streams) stream.end("closing", "");
+  });
+  app.route({
+    method: watchRoute.method,
+    url: urlOf(watchRoute.path),
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      const { keyspace, addressing } = incomingOf(node, request);
+      const lastEventId = request.headers["last-event-id"]?.toString();
+      const stream = await openWatch({ node, keyspace, addressing, query: request.query, lastEventId });
+      streams.add(stream);
+      reply.hijack();
+      const { raw } = reply;
+      raw.on("close", () => streams.delete(stream));
+      for (const [name, value] of Object.entries(reply.getHeaders()))
+        if (value !== undefined) raw.setHeader(name, value);
+      raw.setHeader("x-content-type-options", "nosniff");
+      // The end of the stream is the end of the connection: it must not hold up a door that closes.
+      raw.setHeader("connection", "close");
+      raw.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store" });
+      stream.pipe(raw);
+      if (!raw.destroyed) return;
+      streams.delete(stream);
+      stream.close();
+    },
+  });
 }
 
 function add(app: FastifyInstance, node: KvorumNode, route: DataRoute): void {
   app.route({
     method: route.method,
-    url: `${DATA_PATH}${route.path}`.replace(/\{(\w+)\}/g, ":$1"),
+    url: urlOf(route.path),
     bodyLimit: BODY_LIMIT_BYTES,
     handler: async (request, reply) => send(reply, await route.handle(incomingOf(node, request))),
   });

@@ -1,0 +1,25 @@
+/** The client's requests, by the names of commands, as what nodes understand. */
+import { invariant } from "../core/assert.ts";
+import type { Operation } from "../data/batch.ts";
+import { findCommand } from "../data/commands.ts";
+import type { CommandCall } from "../data/contract.ts";
+import type { ForwardedRequest } from "../node/frames.ts";
+import type { ClientCommand, ClientRequest } from "./transport.ts";
+
+export function toForwarded(request: ClientRequest): Omit<ForwardedRequest, "id"> {
+  const { group, write, consistency, atLeast, timeout } = request;
+  return { group, write, consistency, atLeast, timeout, operation: operationOf(request) };
+}
+
+function operationOf({ operation, envelope }: ClientRequest): Operation {
+  const wrapped = envelope === null ? {} : { envelope };
+  if (operation.kind === "command") return { kind: "command", ...callOf(operation), ...wrapped };
+  const { watched, calls } = operation;
+  return { kind: "transaction", watched, calls: calls.map(callOf), ...wrapped };
+}
+
+function callOf({ name, args }: ClientCommand): CommandCall {
+  const spec = findCommand(name);
+  invariant(spec !== undefined, `src/data has a command ${name}`);
+  return { spec, args };
+}
