@@ -1,8 +1,8 @@
 /** A web server of the like button. Several of them run side by side; they share nothing but the cluster. */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { EventStreams } from "../web/events.ts";
 import { createSite, listen, pageOf, Refusal } from "../web/site.ts";
-import { type Click, type Counts, Likes } from "./likes.ts";
+import { type Click, Likes } from "./likes.ts";
 import { LossyLink } from "./lossy-link.ts";
 
 export interface FrontEndOptions {
@@ -27,9 +27,6 @@ export interface Faults {
 }
 
 const NO_FAULTS: Faults = { cluster: 0, browser: 0 };
-/** How often the counts are looked at while somebody watches. */
-const LOOK_MS = 300;
-const MAX_WATCHERS = 100;
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,39}$/u;
 const CLICK_ID = /^[\w-]{8,64}$/;
 
@@ -76,9 +73,7 @@ interface Parts extends Required<Omit<FrontEndOptions, "url" | "port">> {
 
 function defineRoutes(site: FastifyInstance, { likes, link, number, frontEnds, chance }: Parts): void {
   let faults = NO_FAULTS;
-  let watchers = 0;
-  let closing = false;
-  site.addHook("preClose", async () => void (closing = true));
+  const events = new EventStreams(site);
   allowSiblings(site);
 
   site.get("/api/front-ends", async () => ({ frontEnds: frontEnds() }));
@@ -112,40 +107,10 @@ function defineRoutes(site: FastifyInstance, { likes, link, number, frontEnds, c
 
   site.put("/api/faults", async (request) => (faults = faultsOf(request.body)));
 
-  /** Server-sent events: the counts, whenever they have changed. */
   site.get("/api/pages/:page/events", async (request, reply) => {
     const page = nameIn(request.params, "page");
-    if (watchers >= MAX_WATCHERS) throw new Refusal(503, "busy", "Too many are watching this front end.");
-    reply.hijack();
-    const { raw } = reply;
-    raw.writeHead(200, {
-      "content-type": "text/event-stream",
-      "cache-control": "no-cache",
-      ...(reply.getHeaders() as Record<string, string>),
-    });
-    watchers++;
-    try {
-      for await (const counts of changesOf(likes, page, () => closing || raw.destroyed))
-        raw.write(`data: ${JSON.stringify(counts)}\n\n`);
-    } finally {
-      watchers--;
-      raw.end();
-    }
+    await events.send(request, reply, (signal) => likes.changes(page, signal));
   });
-}
-
-async function* changesOf(likes: Likes, page: string, isOver: () => boolean): AsyncGenerator<Counts> {
-  let last = "";
-  while (!isOver()) {
-    // The cluster may be without a leader for a moment; the next look may succeed.
-    const counts = await likes.counts(page).catch(() => null);
-    const now = JSON.stringify(counts);
-    if (counts !== null && now !== last) {
-      last = now;
-      yield counts;
-    }
-    await sleep(LOOK_MS);
-  }
 }
 
 /** The page may speak to the other front ends of this machine too: that is how it repeats a click elsewhere. */

@@ -3,6 +3,7 @@
  * compared.
  */
 import { connect, type ConnectOptions, counter, type Database, set } from "kvorum/client";
+import { Doorbell } from "../web/doorbell.ts";
 
 const KEYSPACES = {
   /** f(n) = n + 1, repeated until there is an answer. Every lost answer counts once more. */
@@ -35,13 +36,18 @@ export interface Click {
 
 export class Likes {
   readonly #db: Database<typeof KEYSPACES>;
+  readonly #doorbell: Doorbell;
 
   private constructor(db: Database<typeof KEYSPACES>) {
     this.#db = db;
+    this.#doorbell = new Doorbell([db.repeated, db.counted, db.likes, db.clicks]);
   }
 
   /** Creates the keyspaces where they are missing. */
-  static async open(url: string, options: Pick<ConnectOptions<never>, "route"> = {}): Promise<Likes> {
+  static async open(
+    url: string,
+    options: Pick<ConnectOptions<typeof KEYSPACES>, "route"> = {},
+  ): Promise<Likes> {
     return new Likes(await connect(url, { ensure: true, keyspaces: KEYSPACES, ...options }));
   }
 
@@ -81,6 +87,11 @@ export class Likes {
     return { repeated, counted, users, clicks };
   }
 
+  /** The counts, now and whenever they have changed, by whichever front end. */
+  async *changes(page: string, signal: AbortSignal): AsyncGenerator<Counts, void, undefined> {
+    for await (const _ring of this.#doorbell.rings([page], signal)) yield await this.counts(page);
+  }
+
   async reset(page: string): Promise<void> {
     await Promise.all([
       this.#db.repeated.delete(page),
@@ -91,6 +102,7 @@ export class Likes {
   }
 
   close(): void {
+    this.#doorbell.close();
     this.#db.close();
   }
 }

@@ -19,30 +19,28 @@ class Door {
   readonly port: number;
   readonly #server: Server;
   readonly #open = new Set<Socket>();
-  readonly #armed = new Set<Socket>();
+  readonly #isLost: () => boolean;
   #target: Address | null = null;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, isLost: () => boolean) {
     this.#server = server;
+    this.#isLost = isLost;
     this.port = (server.address() as AddressInfo).port;
     server.on("connection", (inner) => this.#pass(inner));
   }
 
-  static async open(): Promise<Door> {
+  /** `isLost` is asked about every answer. */
+  static async open(isLost: () => boolean): Promise<Door> {
     const server = createServer({ noDelay: true });
     await new Promise<void>((done, failed) => {
       server.once("error", failed);
       server.listen(0, HOST, done);
     });
-    return new Door(server);
+    return new Door(server, isLost);
   }
 
   leadTo(target: Address): void {
     this.#target = target;
-  }
-
-  loseNextAnswer(): void {
-    for (const inner of this.#open) this.#armed.add(inner);
   }
 
   #pass(inner: Socket): void {
@@ -50,14 +48,13 @@ class Door {
     this.#open.add(inner);
     const end = (): void => {
       this.#open.delete(inner);
-      this.#armed.delete(inner);
       inner.destroy();
       outer.destroy();
     };
     for (const socket of [inner, outer]) socket.on("error", end).on("close", end);
     inner.pipe(outer);
     outer.on("data", (answer) => {
-      if (this.#armed.has(inner)) return end();
+      if (this.#isLost()) return end();
       if (!inner.write(answer)) outer.pause();
     });
     inner.on("drain", () => outer.resume());
@@ -70,15 +67,19 @@ class Door {
 }
 
 export class LossyLink {
-  readonly #doors: readonly Door[];
+  readonly #doors: Door[] = [];
   readonly #byTarget = new Map<string, Door>();
-
-  private constructor(doors: readonly Door[]) {
-    this.#doors = doors;
-  }
+  #losing = false;
 
   static async open(): Promise<LossyLink> {
-    return new LossyLink(await Promise.all(Array.from({ length: DOORS }, () => Door.open())));
+    const link = new LossyLink();
+    const isLost = (): boolean => {
+      const lost = link.#losing;
+      link.#losing = false;
+      return lost;
+    };
+    for (let i = 0; i < DOORS; i++) link.#doors.push(await Door.open(isLost));
+    return link;
   }
 
   /** For `connect`: every node is reached through a door of its own. */
@@ -91,9 +92,9 @@ export class LossyLink {
     return { host: HOST, port: door.port };
   };
 
-  /** The next answer on each open connection is lost, and the connection with it. */
+  /** The next answer from any node is lost, with everything else that was on its way there. */
   loseNextAnswer(): void {
-    for (const door of this.#byTarget.values()) door.loseNextAnswer();
+    this.#losing = true;
   }
 
   close(): void {

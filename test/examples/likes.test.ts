@@ -37,7 +37,7 @@ describe("the like button", () => {
   });
 
   test("given double clicks, lost answers and a killed node, then the set has each user once and the exactly-once counter each click once", async () => {
-    await loseAnswers(0.04, 0.2);
+    await loseAnswers(0.05, 0.1);
     const urls = addresses().map((address) => `${address}/api/pages/storm/likes`);
     let next = 0;
     let sent = 0;
