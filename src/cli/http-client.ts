@@ -1,7 +1,7 @@
 /** Asks nodes over HTTP, for the commands that look at a cluster or administer it. */
 import type { NodeStatus } from "../node/api.ts";
 import type { Grant } from "../node/catalog/users.ts";
-import type { AdminInput } from "../server/http/admin-schema.ts";
+import type { AdminInput } from "../server/security/administer.ts";
 import { CliError, codeOf, EXIT, messageOf, usage } from "./failure.ts";
 import { type HttpAnswer, requestJson } from "./http-request.ts";
 import { remote } from "./login.ts";
@@ -130,6 +130,12 @@ export function whyUnreachable(error: unknown): string {
       return "connection refused";
     case "ECONNRESET":
       return "connection lost";
+    case "SELF_SIGNED_CERT_IN_CHAIN":
+    case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
+    case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
+      return "its certificate is of an authority that is not trusted: name that with --ca";
+    case "ERR_TLS_CERT_ALTNAME_INVALID":
+      return "its certificate is for other names than this one";
     case "ENOTFOUND":
       return "unknown host";
     case undefined:

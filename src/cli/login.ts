@@ -26,6 +26,16 @@ interface RemoteFlags {
   readonly ca?: string;
 }
 
+/** What commands that talk to a cluster read from the environment. */
+export const REMOTE_VARIABLES: readonly string[] = [
+  "KVORUM_URL",
+  "KVORUM_ADDRESS",
+  "KVORUM_USER",
+  "KVORUM_PASSWORD",
+  "KVORUM_PASSWORD_FILE",
+  "KVORUM_CA",
+];
+
 const ANONYMOUS: Remote = { login: null, ca: null };
 
 /** Of the one command that this process carries out. */
@@ -36,7 +46,7 @@ export const remote = (): Remote => current;
 /** Commands that take the address of a node also take these options. */
 export function addRemoteOptions(target: Command): void {
   for (const sub of target.commands) addRemoteOptions(sub);
-  if (!target.options.some(({ long }) => long === "--url" || long === "--address")) return;
+  if (!needsLogin(target)) return;
   target
     .option("--user <name>", "log in as this user (KVORUM_USER)")
     .option(
@@ -46,12 +56,17 @@ export function addRemoteOptions(target: Command): void {
     .option("--ca <file>", "encrypt, and trust nodes with a certificate of this authority (KVORUM_CA)");
 }
 
+const needsLogin = (target: Command): boolean =>
+  target.name() === "dev" || target.options.some(({ long }) => long === "--url" || long === "--address");
+
 /** Reads what the flags and the environment say; may ask for the password. */
-export async function resolveRemote(flags: RemoteFlags, context: CliContext): Promise<void> {
+export async function resolveRemote(command: Command, context: CliContext): Promise<void> {
+  current = ANONYMOUS;
+  if (!command.options.some(({ long }) => long === "--password-file")) return;
+  const flags: RemoteFlags = command.opts();
   const { env } = context;
   const caFile = flags.ca ?? env["KVORUM_CA"] ?? "";
   const user = flags.user ?? env["KVORUM_USER"] ?? "";
-  current = ANONYMOUS;
   const ca = caFile === "" ? null : readText(caFile);
   current = { ca, login: user === "" ? null : { user, password: await passwordOf(user, flags, context) } };
 }

@@ -46,6 +46,7 @@ const COMMANDS: readonly (readonly [usage: string, description: string, load: ()
     "Add, list and delete users, their passwords, tokens and roles.",
     async () => (await import("./commands/user.ts")).defineUser,
   ],
+  ["certs", "Make certificates for TLS.", async () => (await import("./commands/certs.ts")).defineCerts],
   [
     "node",
     "List, add and remove nodes, and move leadership between them.",
@@ -143,7 +144,7 @@ async function createProgram(args: readonly string[], context: CliContext): Prom
     else program.command(name).description(description);
   }
   addRemoteOptions(program);
-  program.hook("preAction", (_program, action) => resolveRemote(action.opts(), context));
+  program.hook("preAction", (_program, action) => resolveRemote(action, context));
   return program;
 }
 

@@ -12,7 +12,7 @@
  * After a restart the start is the version of the state in the store; what is applied from the log after it is remembered as
  * it was the first time.
  */
-import { type Header, isCollection, stringValue } from "./header.ts";
+import { bodyOffset, type Header, isCollection, stringValue } from "./header.ts";
 
 /** `expire`: the key was removed because its time had come. A flush removes every key of the shard. */
 export type KeyChange =
@@ -51,11 +51,21 @@ const LARGEST_SHARE = 1 / 4;
 const EVENT_BYTES = 96;
 const CHANGE_BYTES = 64;
 
-const FLUSH: KeyChange = { kind: "flush" };
+/** What stands in the place of a key for a flush: the empty key is a key. */
+const FLUSHED = null;
+
+/** A header stands for the value in it: views are made for those who read, not for every write. */
+interface Remembered {
+  readonly revision: number;
+  readonly keys: readonly (string | typeof FLUSHED)[];
+  /** For each key; null: set, and not carried. */
+  readonly states: readonly (Header | "delete" | "expire" | null)[];
+  readonly bytes: number;
+}
 
 export class History {
   readonly #limits: HistoryLimits;
-  #events: ChangeEvent[] = [];
+  #events: Remembered[] = [];
   #head = 0;
   #bytes = 0;
   #changes = 0;
@@ -108,33 +118,40 @@ export class History {
   commit(revision: number): void {
     this.#revision = revision;
     if (this.#pending.size === 0 && !this.#flushed) return;
-    const changes: KeyChange[] = this.#flushed ? [FLUSH] : [];
-    for (const [key, change] of this.#pending)
-      changes.push(typeof change === "string" ? { kind: change, key } : setOf(key, change));
+    const keys: (string | typeof FLUSHED)[] = [];
+    const states: Remembered["states"][number][] = [];
+    let bytes = EVENT_BYTES;
+    let valueBytes = 0;
+    if (this.#flushed) {
+      keys.push(FLUSHED);
+      states.push(null);
+    }
+    for (const [key, state] of this.#pending) {
+      keys.push(key);
+      bytes += CHANGE_BYTES + key.length;
+      const carried = carriedBytes(state);
+      valueBytes += carried;
+      states.push(carried === 0 && typeof state !== "string" ? null : state);
+    }
     this.#pending.clear();
     this.#flushed = false;
-    this.#add(this.#withinShare({ revision, changes }));
+    // One event must not push out all others.
+    if (bytes + valueBytes <= this.#limits.bytes * LARGEST_SHARE)
+      this.#add({ revision, keys, states, bytes: bytes + valueBytes });
+    else
+      this.#add({ revision, keys, states: states.map((state) => (isHeader(state) ? null : state)), bytes });
   }
 
-  /** One event must not push out all others. */
-  #withinShare(event: ChangeEvent): ChangeEvent {
-    if (eventBytes(event) <= this.#limits.bytes * LARGEST_SHARE) return event;
-    const changes = event.changes.map((change) =>
-      change.kind === "set" ? { ...change, value: null } : change,
-    );
-    return { revision: event.revision, changes };
-  }
-
-  #add(event: ChangeEvent): void {
+  #add(event: Remembered): void {
     this.#events.push(event);
-    this.#bytes += eventBytes(event);
-    this.#changes += event.changes.length;
+    this.#bytes += event.bytes;
+    this.#changes += event.keys.length;
     while (this.#bytes > this.#limits.bytes || this.#changes > this.#limits.changes) {
       const oldest = this.#events[this.#head]!;
       // Its values are not to stay in memory until the array is moved.
       this.#events[this.#head++] = FORGOTTEN;
-      this.#bytes -= eventBytes(oldest);
-      this.#changes -= oldest.changes.length;
+      this.#bytes -= oldest.bytes;
+      this.#changes -= oldest.keys.length;
       this.#start = oldest.revision;
     }
     // Removing from the front one by one would move everything each time.
@@ -156,11 +173,12 @@ export class History {
     const events: ChangeEvent[] = [];
     let taken = 0;
     for (let i = this.#find(revision); i < this.#events.length; i++) {
-      const event = under(this.#events[i]!, prefix);
-      if (event === null) continue;
+      const remembered = this.#events[i]!;
+      const changes = changesUnder(remembered, prefix);
+      if (changes.length === 0) continue;
       if (taken >= bytes) return { events, upTo: events.at(-1)!.revision };
-      events.push(event);
-      taken += eventBytes(event);
+      events.push({ revision: remembered.revision, changes });
+      taken += remembered.bytes;
     }
     return { events, upTo: Math.max(revision, this.#revision) };
   }
@@ -178,26 +196,25 @@ export class History {
   }
 }
 
-const FORGOTTEN: ChangeEvent = { revision: 0, changes: [] };
+const FORGOTTEN: Remembered = { revision: 0, keys: [], states: [], bytes: 0 };
 
-function setOf(key: string, header: Header): KeyChange {
-  if (isCollection(header)) return { kind: "set", key, value: null };
-  const value = stringValue(header);
-  return { kind: "set", key, value: value.length <= MOST_VALUE_BYTES ? value : null };
+const isHeader = (state: Remembered["states"][number]): state is Header =>
+  state !== null && typeof state !== "string";
+
+/** What the header keeps in memory, if its value is to be carried; 0: it is not. */
+function carriedBytes(state: Header | "delete" | "expire"): number {
+  if (typeof state === "string" || isCollection(state)) return 0;
+  return state.length - bodyOffset(state) <= MOST_VALUE_BYTES ? state.length : 0;
 }
 
-function under(event: ChangeEvent, prefix: string): ChangeEvent | null {
-  if (prefix === "") return event;
-  const changes = event.changes.filter((change) => change.kind === "flush" || change.key.startsWith(prefix));
-  return changes.length === 0 ? null : { revision: event.revision, changes };
-}
-
-function eventBytes({ changes }: ChangeEvent): number {
-  let bytes = EVENT_BYTES;
-  for (const change of changes) {
-    bytes += CHANGE_BYTES;
-    if (change.kind !== "flush") bytes += change.key.length;
-    if (change.kind === "set") bytes += change.value?.length ?? 0;
+function changesUnder({ keys, states }: Remembered, prefix: string): KeyChange[] {
+  const changes: KeyChange[] = [];
+  for (const [i, key] of keys.entries()) {
+    const state = states[i] ?? null;
+    if (key === FLUSHED) changes.push({ kind: "flush" });
+    else if (!key.startsWith(prefix)) continue;
+    else if (isHeader(state)) changes.push({ kind: "set", key, value: stringValue(state) });
+    else changes.push(state === null ? { kind: "set", key, value: null } : { kind: state, key });
   }
-  return bytes;
+  return changes;
 }

@@ -755,7 +755,7 @@ export class Node implements KvorumNode {
 
   admin(request: AdminRequest, done: (result: AdminResult) => void): void {
     const running = this.#running;
-    if (running === null || this.#closing) {
+    if (running === null || !this.#catalogCurrent || this.#closing) {
       const reason = this.#closing
         ? "the node is shutting down"
         : `the node waits for ${this.#waiting?.reason}`;

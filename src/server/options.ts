@@ -138,6 +138,13 @@ const toggle = (fallback: boolean, description: string) =>
     .default(fallback)
     .register(info, { description, expects: "true or false" });
 
+const file = (description: string) =>
+  z.string().min(1).nullable().default(null).register(info, {
+    description,
+    expects: "a path",
+    placeholder: "file",
+  });
+
 const host = z.string().regex(/^[A-Za-z0-9.:_-]{1,253}$/);
 
 /** As a browser sends it: scheme, host and a port that is not the scheme's own, nothing else. */
@@ -190,7 +197,7 @@ const schema = z.strictObject({
   }),
   insecure: toggle(
     false,
-    "Allows listening beyond this machine although there is neither TLS nor a login: whoever reaches the port can read and write.",
+    "Allows listening beyond this machine without TLS, and while there are no users without a login: whoever reaches a port can read and write.",
   ),
   allowedHosts: z
     .preprocess(list, z.array(host))
@@ -212,6 +219,14 @@ const schema = z.strictObject({
       expects: "a list of origins such as https://app.example, without a path",
       placeholder: "origin,...",
     }),
+  adminPasswordFile: file(
+    "Holds the password of the user admin, whom a cluster without users gets from it. With it, nobody does anything without a login.",
+  ),
+  tls: z.strictObject({
+    cert: file("Certificate of this node, in PEM. With it, all three ports are encrypted."),
+    key: file("Its private key, in PEM."),
+    ca: file("Certificate of the authority that vouches for the nodes of this cluster, in PEM."),
+  }),
   openMetrics: toggle(false, "Lets anybody read /metrics. Otherwise any user may, once there are users."),
   logLevel: z
     .enum(LOG_LEVELS)
@@ -415,12 +430,21 @@ export function contradictions(options: ServerOptions): readonly Contradiction[]
   const found: Contradiction[] = [];
   const { host: listen, advertiseHost, raft } = options;
 
-  if (!isLoopback(listen) && !options.insecure) {
+  const { cert, key, ca } = options.tls;
+  const missing = Object.entries({ cert, key, ca }).filter(([, value]) => value === null);
+  if (missing.length > 0 && missing.length < 3) {
+    found.push({
+      options: ["tls.cert", "tls.key", "tls.ca"],
+      problem: `TLS needs three files, and ${missing.map(([name]) => `tls.${name}`).join(" and ")} is missing`,
+      advice: "give all of tls.cert, tls.key and tls.ca; `kvorum certs dev` makes a set",
+    });
+  }
+  if (!isLoopback(listen) && !options.insecure && missing.length === 3) {
     found.push({
       options: ["host", "insecure"],
-      problem: `host "${listen}" can be reached from other machines, and this version has neither TLS nor users: anyone there could read and write everything`,
+      problem: `host "${listen}" can be reached from other machines, and without TLS anyone in between could read and write everything`,
       advice:
-        "keep host on 127.0.0.1, or write insecure: true (--insecure) if the network itself keeps strangers out",
+        "give tls.cert, tls.key and tls.ca (`kvorum certs dev` makes a set), or keep host on 127.0.0.1, or write insecure: true (--insecure) if the network itself keeps strangers out",
     });
   }
   if ((listen === "0.0.0.0" || listen === "::") && advertiseHost === null) {

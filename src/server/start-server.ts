@@ -12,18 +12,23 @@ import { NodeDisk } from "../storage/disk/node-disk.ts";
 import { lockDirectory } from "../storage/directory.ts";
 import { openLevelStore } from "../storage/state/level-store.ts";
 import { createTcpNetwork } from "../transport/tcp-network.ts";
+import { type TlsIdentity, tlsSockets } from "../transport/tls-sockets.ts";
 import { measureLoopLag } from "../world/loop-lag.ts";
 import { NodeClock } from "../world/node-clock.ts";
 import { createNodeRandom } from "../world/node-random.ts";
 import { type HttpServer, startHttpServer } from "./http/http-server.ts";
 import { type ServerOptions, formatAddress } from "./options.ts";
 import { type RespServer, createRespServer } from "./resp/server.ts";
+import { makeFirstAdministrator, readAdminPassword } from "./security/first-administrator.ts";
 import { Security } from "./security/security.ts";
+import { TlsFilesIdentity } from "./security/tls-files.ts";
 
 export interface RunningServer {
   readonly node: KvorumNode;
   /** Null: that door is closed. */
   readonly addresses: { readonly resp: string | null; readonly http: string | null; readonly peer: string };
+  /** With an adminPasswordFile: once somebody can log in. */
+  readonly administered?: Promise<void>;
   /** The node can never serve from its directory (corruption, a failed disk): why. Called at most once. */
   onFatal(callback: (error: Error) => void): void;
   close(): Promise<void>;
@@ -48,6 +53,11 @@ export async function startServer(
   const lock = await lockDirectory(directory);
   const undo: (() => Promise<void>)[] = [() => lock.release()];
   try {
+    const adminPassword =
+      options.adminPasswordFile === null ? null : readAdminPassword(options.adminPasswordFile);
+    const tls = openTls(options, log);
+    if (tls !== null) undo.push(async () => tls.close());
+    const sockets = tls === null ? {} : { sockets: tlsSockets(tls, log) };
     const clock = new NodeClock();
     const random = createNodeRandom();
     const world: World = {
@@ -55,7 +65,7 @@ export async function startServer(
       random,
       log,
       disk: new NodeDisk(directory, { openStore: openLevelStore }),
-      network: createTcpNetwork({ clock, random, log }),
+      network: createTcpNetwork({ clock, random, log, ...sockets }),
     };
     const ports = {
       resp: doors.resp ? await settlePort(options.host, options.respPort) : null,
@@ -68,22 +78,37 @@ export async function startServer(
     const node = await startNode(world, nodeOptions(options, ports, version, lag.lagMilliseconds), fatal);
     undo.push(() => new Promise((done) => node.close(done)));
 
-    const security = new Security({ node, log, trustNetwork: options.insecure });
-    const http = ports.http === null ? null : await openHttp(node, security, options, ports.http, log);
+    const security = new Security({
+      node,
+      log,
+      trustNetwork: options.insecure,
+      alwaysLogIn: adminPassword !== null,
+    });
+    const administrator =
+      adminPassword === null ? null : makeFirstAdministrator(node, security.passwords, adminPassword, log);
+    undo.push(async () => administrator?.stop());
+    const behind: Behind = { node, security, log, ...(tls === null ? {} : { tls }) };
+    const http = ports.http === null ? null : await openHttp(behind, options, ports.http);
     if (http !== null) undo.push(() => http.close());
-    const resp = ports.resp === null ? null : await openResp(node, security, options, ports.resp, log);
+    const resp = ports.resp === null ? null : await openResp(behind, options, ports.resp);
     if (resp !== null) undo.push(() => new Promise((done) => resp.close(done)));
 
     return {
       node,
       addresses: addressesOf(options, ports, http, resp),
       onFatal: (callback) => fatal.listen(callback),
+      ...(administrator === null ? {} : { administered: administrator.known }),
       close: () => closeAll(undo),
     };
   } catch (error) {
     await closeAll(undo);
     throw error;
   }
+}
+
+/** Null: nothing is encrypted. */
+function openTls({ tls: { cert, key, ca } }: ServerOptions, log: Logger): TlsFilesIdentity | null {
+  return cert === null || key === null || ca === null ? null : new TlsFilesIdentity({ cert, key, ca }, log);
 }
 
 interface Ports {
@@ -159,31 +184,29 @@ async function startNode(world: World, options: NodeOptions, fatal: Fatal): Prom
   });
 }
 
-function openHttp(
-  node: KvorumNode,
-  security: Security,
-  options: ServerOptions,
-  port: number,
-  log: Logger,
-): Promise<HttpServer> {
-  const { host, allowedHosts, corsOrigins, openMetrics } = options;
-  return startHttpServer(node, { host, port, allowedHosts, corsOrigins, security, openMetrics }, log);
+/** What every door has behind it. */
+interface Behind {
+  readonly node: KvorumNode;
+  readonly security: Security;
+  readonly log: Logger;
+  readonly tls?: TlsIdentity;
 }
 
-async function openResp(
-  node: KvorumNode,
-  security: Security,
+function openHttp(
+  { node, log, ...behind }: Behind,
   options: ServerOptions,
   port: number,
-  log: Logger,
-): Promise<RespServer> {
+): Promise<HttpServer> {
+  const { host, allowedHosts, corsOrigins, openMetrics } = options;
+  return startHttpServer(node, { host, port, allowedHosts, corsOrigins, openMetrics, ...behind }, log);
+}
+
+async function openResp(behind: Behind, options: ServerOptions, port: number): Promise<RespServer> {
   const { limits } = options;
   const server = createRespServer({
-    node,
-    security,
+    ...behind,
     host: options.host,
     port,
-    log,
     options: {
       maxConnections: limits.maxConnections,
       // How large a value may be is the keyspace's to say; the door only keeps out what no keyspace allows.

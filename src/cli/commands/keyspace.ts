@@ -1,6 +1,7 @@
 /** `kvorum keyspace`: create, list, describe, alter, drop. */
 import type { Command } from "commander";
-import type { AdminRequest, KeyspaceInfo } from "../../node/api.ts";
+import type { KeyspaceInfo } from "../../node/api.ts";
+import type { AdminInput } from "../../server/security/administer.ts";
 import { parseBytes } from "../../server/notation.ts";
 import type { CliContext } from "../context.ts";
 import { clusterView } from "../cluster-status.ts";
@@ -143,7 +144,7 @@ function addChange(keyspace: Command, context: CliContext): void {
   addHelp(drop, [["kvorum keyspace drop carts --yes", ""]]);
 }
 
-async function send(context: CliContext, url: string, request: AdminRequest): Promise<void> {
+async function send(context: CliContext, url: string, request: AdminInput): Promise<void> {
   const detail = await administer(url, request);
   context.stdout.write(`${context.style.green("ok")}  ${detail}\n`);
 }

@@ -75,7 +75,7 @@ async function run(options: ServerOptions, context: CliContext): Promise<void> {
   try {
     const start = context.startServer(options, log, context.version);
     await opened(start, line, end);
-    if (end.reached === null) await untilReady(await start, log, line, end, context);
+    if (end.reached === null) await untilReady(await start, options, log, line, end, context);
     const reason = await end.promise;
     line.clear();
     log.info(reason, "stopping");
@@ -127,15 +127,22 @@ async function opened(start: Promise<RunningServer>, line: WaitingLine, end: End
   }
 }
 
+async function readiness(server: RunningServer): Promise<true> {
+  await new Promise<void>((resolve) => server.node.whenReady(resolve));
+  await server.administered;
+  return true;
+}
+
 async function untilReady(
   server: RunningServer,
+  options: ServerOptions,
   log: ServerLogger,
   line: WaitingLine,
   end: EndOfServe,
   context: CliContext,
 ): Promise<void> {
   const started = performance.now();
-  const isReady = new Promise<true>((resolve) => server.node.whenReady(() => resolve(true)));
+  const isReady = readiness(server);
   server.onFatal((error) => end.reach({ type: "fatal", error }));
   while (end.reached === null) {
     const pause = new Promise<false>((resolve) => setTimeout(resolve, POLL_MS, false));
@@ -149,7 +156,9 @@ async function untilReady(
   const { style } = context;
   const name = style.bold(server.node.status().name);
   const took = style.dim(`(after ${duration(performance.now() - started)})`);
-  context.stdout.write(`${name} is ready ${took}  redis ${resp}  http://${http}  peers ${peer}\n`);
+  context.stdout.write(
+    `${name} is ready ${took}  redis ${resp}  ${options.tls.cert === null ? "http" : "https"}://${http}  peers ${peer}\n`,
+  );
 }
 
 function startFailure(error: unknown, dataDir: string): CliError {

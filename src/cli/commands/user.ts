@@ -1,7 +1,7 @@
 /** `kvorum user`: who may log in, and what they may do. */
 import type { Command } from "commander";
 import { describeGrants, type Grant, type Role, ROLES } from "../../node/catalog/users.ts";
-import type { UserInput } from "../../server/http/admin-schema.ts";
+import type { UserPut } from "../../server/security/administer.ts";
 import { newSecret, tokenOf } from "../../server/security/token.ts";
 import type { CliContext } from "../context.ts";
 import { CliError, usage } from "../failure.ts";
@@ -71,7 +71,7 @@ function addMaking(user: Command, context: CliContext): void {
       const grants = grantsOf(flags);
       const secret = newSecret();
       await administer(await urlWithout(name, flags, context), {
-        type: "user-set",
+        type: "user-put",
         name,
         grants,
         password: secret,
@@ -190,8 +190,8 @@ async function find(
   throw new CliError(`there is no user ${name}`, "List them with: kvorum user list");
 }
 
-async function send(context: CliContext, url: string, change: Omit<UserInput, "type">): Promise<void> {
-  const detail = await administer(url, { type: "user-set", ...change });
+async function send(context: CliContext, url: string, change: Omit<UserPut, "type">): Promise<void> {
+  const detail = await administer(url, { type: "user-put", ...change });
   context.stdout.write(`${context.style.green("ok")}  ${detail}\n`);
 }
 

@@ -172,6 +172,18 @@ describe("what is refused", () => {
   });
 });
 
+it("takes no offence at what other commands read from the environment", () => {
+  expect(load({}, { KVORUM_USER: "root", KVORUM_PASSWORD: "x", KVORUM_CA: "ca.crt" }).options.name).toBe(
+    "n1",
+  );
+});
+
+it("allows a foreign address with TLS, and asks for all of its files", () => {
+  const files = { "tls.cert": "c", "tls.key": "k", "tls.ca": "a" };
+  expect(load({ host: "10.0.0.1", ...files }).options.tls).toEqual({ cert: "c", key: "k", ca: "a" });
+  expect(() => load({ "tls.cert": "c" })).toThrow(/tls\.key and tls\.ca is missing.*kvorum certs dev/);
+});
+
 it("allows a foreign address once insecure is spelled out", () => {
   const { options } = load({ host: "10.0.0.1", insecure: true });
   expect(options).toMatchObject({ host: "10.0.0.1", insecure: true });

@@ -13,6 +13,7 @@ import {
 } from "../../server/options.ts";
 import { codeOf, messageOf, usage, type CliError } from "../failure.ts";
 import { nearest } from "../text/suggest.ts";
+import { REMOTE_VARIABLES } from "../login.ts";
 import { flagOf, pathOf, variableOf } from "./names.ts";
 
 export interface Sources {
@@ -36,7 +37,7 @@ export interface LoadedOptions {
 }
 
 /** Variables that the command line itself reads. */
-const OTHER_VARIABLES = ["KVORUM_CONFIG", "KVORUM_URL", "KVORUM_ADDRESS", "KVORUM_DEBUG"];
+const OTHER_VARIABLES = ["KVORUM_CONFIG", "KVORUM_DEBUG", ...REMOTE_VARIABLES];
 
 interface Given {
   readonly value: unknown;

@@ -306,8 +306,11 @@ export class ClientMachine {
     const { call, node } = sent;
     call.attempts.delete(attempt);
     call.avoid = null;
-    this.#learn(call.lane!, node, reply, leader);
-    if (index !== null) call.lane!.noteIndex(index);
+    // Null: it was about another shard than where the key is now.
+    if (call.lane !== null) {
+      this.#learn(call.lane, node, reply, leader);
+      if (index !== null) call.lane.noteIndex(index);
+    }
 
     const verdict = judge(call.spec.repetition, reply, call.unresolved);
     if (verdict.type === "settle") {
@@ -316,11 +319,15 @@ export class ClientMachine {
     }
     if (!verdict.error.definite) call.lost++;
     call.lastError = verdict.error;
-    if (verdict.newSession) this.#leaveSession(call);
+    if (verdict.renew !== "nothing") this.#leaveSession(call);
+    if (verdict.renew === "route") {
+      this.#reroute(call, verdict.error);
+      return;
+    }
     // Another attempt is on its way, or will be.
     if (call.state !== "flying" || attempt !== call.current) return;
     const isRedirect = verdict.error.code === "not-leader" && leader !== null && leader !== node;
-    if ((isRedirect || verdict.newSession) && call.redirects < MAX_REDIRECTS) {
+    if ((isRedirect || verdict.renew === "session") && call.redirects < MAX_REDIRECTS) {
       call.redirects++;
       this.#resume(call);
     } else this.#again(call, verdict.error);
@@ -370,8 +377,31 @@ export class ClientMachine {
     this.#setAlarm(call, this.#now + pauseAfter(call.failures, this.#options.backoff, this.#random()));
   }
 
+  /** Its key may lie in another shard by now, and so may those that wait for a session of this one. */
+  #reroute(call: Call, error: KvorumError): void {
+    const { lane } = call;
+    this.#refresh();
+    if (lane === null) return;
+    if (call.settle.kind === "session") {
+      this.#alarms.cancel(call);
+      lane.opening = null;
+      for (const write of lane.writesWaiting()) this.#reroute(write, error);
+      return;
+    }
+    if (call.state === "waiting") lane.remove(call);
+    else lane.inFlight--;
+    call.lane = null;
+    this.#again(call, error);
+    this.#pump(lane);
+  }
+
   #resume(call: Call): void {
-    const lane = call.lane!;
+    const { lane } = call;
+    if (lane === null) {
+      this.#setAlarm(call, Infinity);
+      this.#route(call);
+      return;
+    }
     if (!call.needsSession) {
       this.#send(call);
       return;

@@ -11,12 +11,15 @@ const ANSWERS = {
   "refused by the command": new Failure("ERR value is not an integer or out of range"),
   "may pass": new Failure("", "not-leader"),
   "session expired": new Failure("", "session-expired"),
+  "wrong shard": new Failure("", "wrong-shard"),
   stays: new Failure("", "too-large"),
   indefinite: new Failure("", "unknown"),
 } satisfies Record<string, Reply>;
 
+const RENEWED = { nothing: "again", session: "new session", route: "new route" } as const;
+
 function word(verdict: Verdict): string {
-  if (verdict.type === "again") return verdict.newSession ? "new session" : "again";
+  if (verdict.type === "again") return RENEWED[verdict.renew];
   const { outcome } = verdict;
   if (outcome.ok) return "done";
   return outcome.error.definite ? "failed" : "unknown";
@@ -29,6 +32,7 @@ describe("the outcome table", () => {
       "refused by the command": "failed failed failed failed",
       "may pass": "again again again again",
       "session expired": "new session, new session, new session, new session",
+      "wrong shard": "new route, new route, new route, new route",
       stays: "failed failed failed failed",
       indefinite: "again unknown again again",
     });
@@ -40,6 +44,7 @@ describe("the outcome table", () => {
       "refused by the command": "failed failed unknown failed",
       "may pass": "again again again again",
       "session expired": "new session, new session, new session, unknown",
+      "wrong shard": "new route, new route, new route, unknown",
       stays: "failed unknown unknown unknown",
       indefinite: "again unknown again again",
     });
@@ -84,7 +89,7 @@ function table(othersUnresolved: boolean): Record<string, string> {
   return Object.fromEntries(
     Object.entries(ANSWERS).map(([name, reply]) => {
       const words = REPETITIONS.map((repetition) => word(judge(repetition, reply, othersUnresolved)));
-      return [name, words.join(words.includes("new session") ? ", " : " ")];
+      return [name, words.join(words.some((each) => each.startsWith("new ")) ? ", " : " ")];
     }),
   );
 }

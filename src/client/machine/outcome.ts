@@ -12,6 +12,7 @@
  * refused by the command   failed    failed         failed ¹              failed: it is the one reply, remembered
  * definite, may pass       again     again          again                 again, same sequence
  * session-expired          again     again          again                 again in a new session ²
+ * wrong-shard              again     again          again ³               again where the key is now ²
  * definite, stays          failed    failed         failed ¹              failed ¹
  * indefinite               again     unknown        again                 again, same sequence
  *
@@ -21,6 +22,8 @@
  *
  * ¹ `unknown` while others are unresolved: this attempt changed nothing, another one may have.
  * ² `unknown` while others are unresolved: under a new session the shard would not recognise the repetition.
+ *
+ * ³ The keyspace is another one of that name: what earlier attempts may have done was done to the old one.
  *
  * "May pass": not-leader, no-leader, overwritten, overloaded, disk-full, closing, unreachable. A read changes nothing, so its
  * failure is a failure whatever became of its attempts.
@@ -40,7 +43,12 @@ export type Outcome =
 export type Verdict =
   | { readonly type: "settle"; readonly outcome: Outcome }
   /** `error` is what the call ends with if its deadline comes first. */
-  | { readonly type: "again"; readonly error: KvorumError; readonly newSession: boolean };
+  | {
+      readonly type: "again";
+      readonly error: KvorumError;
+      /** What it was sent with does not hold any more. */
+      readonly renew: "nothing" | "session" | "route";
+    };
 
 const MAY_PASS: ReadonlySet<ErrorCode> = new Set([
   "not-leader",
@@ -65,20 +73,20 @@ export function judge(repetition: Repetition, reply: Reply, othersUnresolved: bo
       : failed(refusalCode(message), message);
   }
   const error = new KvorumError(code, message);
-  if (code === "session-expired") {
+  if (code === "session-expired" || code === "wrong-shard") {
     if (repetition === "exactly-once" && othersUnresolved) {
-      return unknown("the session expired while the outcome of an earlier attempt was open");
+      return unknown("the session ended while the outcome of an earlier attempt was open");
     }
-    return { type: "again", error, newSession: true };
+    return { type: "again", error, renew: code === "wrong-shard" ? "route" : "session" };
   }
-  if (mayPass(code)) return { type: "again", error, newSession: false };
+  if (mayPass(code)) return { type: "again", error, renew: "nothing" };
   if (ERRORS[code].definite) {
     return repetition !== "read" && othersUnresolved
       ? unknown(`an earlier attempt may have been done; a repetition was refused: ${message}`)
       : settle({ ok: false, error });
   }
   if (repetition === "at-most-once") return settle({ ok: false, error });
-  return { type: "again", error, newSession: false };
+  return { type: "again", error, renew: "nothing" };
 }
 
 /** The deadline has passed. `last`: the newest definite error, null when nothing was ever tried. */

@@ -1,9 +1,9 @@
 /** What POST /v1/admin accepts. The node decides whether a request makes sense; this only keeps malformed ones out. */
 import { z } from "zod";
 import { groupId } from "../../core/ids.ts";
-import type { AdminRequest } from "../../node/api.ts";
-import { type Grant, ROLES } from "../../node/catalog/users.ts";
-import { MAX_PASSWORD_BYTES } from "../security/password.ts";
+import { ROLES } from "../../node/catalog/users.ts";
+import type { AdminInput } from "../security/administer.ts";
+import { MAX_PASSWORD_BYTES, MIN_PASSWORD_LENGTH } from "../security/password.ts";
 import { issuesOf } from "./problems.ts";
 
 const name = z.string().min(1).max(128);
@@ -13,18 +13,6 @@ const someLimits = z.strictObject({
   maxKeyBytes: count.exactOptional(),
   maxValueBytes: count.exactOptional(),
 });
-
-const MIN_PASSWORD_LENGTH = 8;
-
-/** A new user needs the password; an existing one keeps what is not given. */
-export interface UserInput {
-  readonly type: "user-set";
-  readonly name: string;
-  readonly password?: string;
-  readonly grants?: readonly Grant[];
-}
-
-export type AdminInput = Exclude<AdminRequest, { readonly type: "user-set" }> | UserInput;
 
 export const adminSchema = z.discriminatedUnion("type", [
   z.strictObject({
@@ -46,7 +34,7 @@ export const adminSchema = z.discriminatedUnion("type", [
     to: name,
   }),
   z.strictObject({
-    type: z.literal("user-set"),
+    type: z.literal("user-put"),
     name,
     password: z.string().min(MIN_PASSWORD_LENGTH).max(MAX_PASSWORD_BYTES).exactOptional(),
     grants: z.array(z.strictObject({ keyspace: name, role: z.enum(ROLES) })).exactOptional(),

@@ -187,8 +187,8 @@ describe("with a login", () => {
     for (const request of [
       { type: "keyspace-drop", name: "default" },
       { type: "keyspace-drop", name: "other" },
-      { type: "user-set", name: "ada", grants: ADMIN },
-      { type: "user-set", name: "root", password: "mine from now on" },
+      { type: "user-put", name: "ada", grants: ADMIN },
+      { type: "user-put", name: "root", password: "mine from now on" },
       { type: "user-delete", name: "root" },
       { type: "node-remove", node: "n1" },
     ])
@@ -245,11 +245,11 @@ describe("with a login", () => {
       return status;
     };
     const grants = [{ keyspace: "other", role: "read" }];
-    expect(await admin({ type: "user-set", name: "ada", password: "short", grants })).toBe(400);
-    expect(await admin({ type: "user-set", name: "ada", grants })).toBe(400);
-    expect(await admin({ type: "user-set", name: "ada", password: "ada's password", grants })).toBe(200);
+    expect(await admin({ type: "user-put", name: "ada", password: "short", grants })).toBe(400);
+    expect(await admin({ type: "user-put", name: "ada", grants })).toBe(400);
+    expect(await admin({ type: "user-put", name: "ada", password: "ada's password", grants })).toBe(200);
     expect(await status("GET", "/v1/keyspaces/other/keys", ADA)).toBe(200);
-    expect(await admin({ type: "user-set", name: "ada", password: "another password" })).toBe(200);
+    expect(await admin({ type: "user-put", name: "ada", password: "another password" })).toBe(200);
     expect(await status("GET", "/v1/keyspaces/other/keys", ADA), "the old password").toBe(401);
     const list = await ask("GET", "/v1/users", ROOT);
     expect(JSON.parse(list.text)).toEqual([
@@ -272,7 +272,7 @@ describe("with a login", () => {
 describe("before there are users", () => {
   test("this machine makes the first one, who has to be an administrator; then everybody logs in", async () => {
     expect(await status("GET", "/v1/status")).toBe(200);
-    const root = { type: "user-set", name: "root", password: SECRET };
+    const root = { type: "user-put", name: "root", password: SECRET };
     expect(await status("POST", "/v1/admin", undefined, { ...root, grants: [] })).toBe(409);
     expect(await status("POST", "/v1/admin", undefined, { ...root, grants: ADMIN })).toBe(200);
     expect(node.requests.at(-1)).toMatchObject({ first: true });

@@ -14,9 +14,11 @@
  *
  * `authentication.ts` says who may do which.
  */
-import Fastify, { type FastifyInstance } from "fastify";
+import type { Server as TlsServer } from "node:https";
+import Fastify, { type FastifyHttpsOptions, type FastifyInstance } from "fastify";
 import type { Address, Logger } from "../../core/world.ts";
 import type { KvorumNode } from "../../node/api.ts";
+import type { TlsIdentity } from "../../transport/tls-sockets.ts";
 import { formatAddress } from "../notation.ts";
 import { Security } from "../security/security.ts";
 import { type AccessOptions, guardAccess } from "./access.ts";
@@ -34,6 +36,8 @@ export interface HttpOptions extends AccessOptions {
   readonly security?: Security;
   /** /metrics needs no login. Default false. */
   readonly openMetrics?: boolean;
+  /** Encrypts; without it, the port does not. */
+  readonly tls?: TlsIdentity;
 }
 
 export interface HttpServer {
@@ -64,16 +68,21 @@ export function buildApp(
   log: Logger,
   onRoute: (method: string, url: string) => void = () => undefined,
 ): FastifyInstance {
-  const app = Fastify({
+  const { tls } = options;
+  const http = { maxHeaderSize: MAX_HEADER_BYTES };
+  const settings = {
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     connectionTimeout: 30_000,
     requestTimeout: 10_000,
     keepAliveTimeout: 60_000,
-    forceCloseConnections: "idle",
-    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    forceCloseConnections: "idle" as const,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_HEADER_BYTES },
-  });
+  };
+  const app =
+    tls === undefined
+      ? Fastify({ ...settings, http })
+      : encrypted({ ...settings, https: { ...http, ...tls.options } }, tls);
   // Without this a form of a web page could post text/plain; only JSON is taken.
   app.removeContentTypeParser("text/plain");
   app.addHook("onRoute", ({ method, url }) => {
@@ -104,6 +113,13 @@ export function listenProblem(code: string | undefined, address: Address, option
     default:
       return `cannot listen on ${where} (${code ?? "unknown error"})`;
   }
+}
+
+/** The same to everybody but the socket. */
+function encrypted(settings: FastifyHttpsOptions<TlsServer>, tls: TlsIdentity): FastifyInstance {
+  const app = Fastify(settings);
+  tls.renew(app.server);
+  return app as unknown as FastifyInstance;
 }
 
 async function listen(app: FastifyInstance, options: HttpOptions): Promise<Address> {

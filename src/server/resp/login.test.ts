@@ -84,6 +84,16 @@ describe("before a login", () => {
     );
   });
 
+  test("nobody keeps a connection that way", async () => {
+    await running.close();
+    const options = { loginTimeout: 100 };
+    running = await startServer({ node, options, security: new Security({ node, log, passwords }) });
+    const [stranger, user] = [await running.connect(), await running.connect()];
+    expect(await user.call("AUTH", "root", SECRET)).toBe("+OK");
+    await stranger.closed;
+    expect(await user.call("PING")).toBe("+PONG");
+  });
+
   test("an open connection is closed to strangers by the first user", async () => {
     node.userList = [];
     expect(await call("SET", "x", "1")).toBe("+OK");

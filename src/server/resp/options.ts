@@ -18,6 +18,8 @@ export interface RespOptions {
   readonly maxBufferedBytes: number;
   /** A client that was silent for longer is disconnected; 0: never. */
   readonly idleTimeout: number;
+  /** Whoever has to log in and has not done so for this long is disconnected. */
+  readonly loginTimeout: number;
   /** TCP probes after this much silence find clients that are gone. */
   readonly keepAlive: number;
   /** How long `close` waits for what is under way. */
@@ -37,6 +39,7 @@ export const DEFAULT_OPTIONS: RespOptions = {
   maxOutputBytes: 256 * 1024 * 1024,
   maxBufferedBytes: 1024 * 1024 * 1024,
   idleTimeout: 0,
+  loginTimeout: 60_000,
   keepAlive: 60_000,
   closeTimeout: 5_000,
   maxCursors: 10_000,

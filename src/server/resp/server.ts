@@ -1,10 +1,12 @@
 /** The RESP door: listens, and holds all clients to the limits they share. */
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer, type AddressInfo, type Server, type ServerOpts, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { findCommand, publicCommands, repliesWithPairs } from "../../data/commands.ts";
 import { invariant } from "../../core/assert.ts";
 import type { Logger } from "../../core/world.ts";
 import type { CommandSpec } from "../../data/contract.ts";
 import type { KvorumNode } from "../../node/api.ts";
+import { TLS_HANDSHAKE_MS, type TlsIdentity } from "../../transport/tls-sockets.ts";
 import { Security } from "../security/security.ts";
 import { AttachedClient, type AttachedHost, type AttachedPeer } from "../wire/attached-client.ts";
 import { CommandTable } from "./command-table.ts";
@@ -24,6 +26,8 @@ export interface RespServerSettings {
   readonly options?: Partial<RespOptions>;
   /** Default: one of its own, which knows the node's users. */
   readonly security?: Security;
+  /** Encrypts; without it, the port does not. */
+  readonly tls?: TlsIdentity;
 }
 
 export interface RespServer {
@@ -99,7 +103,7 @@ class RespDoor implements RespServer, ConnectionHost {
   #samples: number[] = [0];
   #onEmpty: (() => void) | null = null;
 
-  constructor({ node, host, port, log, options, security }: RespServerSettings) {
+  constructor({ node, host, port, log, options, security, tls }: RespServerSettings) {
     this.node = node;
     this.log = log;
     this.options = { ...DEFAULT_OPTIONS, ...options };
@@ -111,7 +115,9 @@ class RespDoor implements RespServer, ConnectionHost {
     this.#host = host;
     this.#port = port;
     // A client may send its last command, close its side, and still wait for the replies.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    const accept = (socket: Socket): void => this.#accept(socket);
+    const common = { allowHalfOpen: true, noDelay: true };
+    this.#server = tls === undefined ? createServer(common, accept) : this.#encrypted(tls, common, accept);
   }
 
   get address(): string | null {
@@ -139,7 +145,8 @@ class RespDoor implements RespServer, ConnectionHost {
       this.#server.off("error", refused);
       this.#server.on("error", (error) => this.log.error({ error: error.message }, "the RESP port failed"));
       this.#every(RATE_INTERVAL_MS, () => this.#sample());
-      const { idleTimeout } = this.options;
+      const { idleTimeout, loginTimeout } = this.options;
+      this.#every(Math.max(10, loginTimeout / IDLE_SWEEPS), () => this.#sweepStrangers());
       if (idleTimeout > 0) this.#every(Math.max(10, idleTimeout / IDLE_SWEEPS), () => this.#sweepIdle());
       this.log.info({ address: this.address }, "Redis clients may connect");
       done(null);
@@ -201,7 +208,7 @@ class RespDoor implements RespServer, ConnectionHost {
     const host: AttachedHost = {
       node,
       log,
-      audit: security.audit,
+      security,
       limits,
       stats,
       detached: (client) => {
@@ -218,6 +225,16 @@ class RespDoor implements RespServer, ConnectionHost {
   #count(): void {
     this.stats.connections = this.clients.size + this.#attached.size;
     if (this.stats.connections === 0) this.#onEmpty?.();
+  }
+
+  #encrypted(tls: TlsIdentity, common: ServerOpts, accept: (socket: Socket) => void): Server {
+    const handshakeTimeout = TLS_HANDSHAKE_MS;
+    const server = createTlsServer({ ...tls.options, ...common, handshakeTimeout }, accept);
+    server.on("tlsClientError", (error, socket) =>
+      this.log.debug({ address: socket.remoteAddress, reason: error.message }, "a TLS handshake failed"),
+    );
+    tls.renew(server);
+    return server;
   }
 
   #accept(socket: Socket): void {
@@ -260,6 +277,15 @@ class RespDoor implements RespServer, ConnectionHost {
       if (client.lastActiveAt >= since || !client.idle) continue;
       this.stats.idleClientsClosed++;
       client.kill(`silent for more than ${this.options.idleTimeout} ms`);
+    }
+  }
+
+  #sweepStrangers(): void {
+    const since = Date.now() - this.options.loginTimeout;
+    for (const client of this.clients.values()) {
+      if (client.access !== null) continue;
+      const strangerSince = client.principal === null ? client.connectedAt : client.lastActiveAt;
+      if (strangerSince < since) client.kill(`not logged in after ${this.options.loginTimeout} ms`);
     }
   }
 

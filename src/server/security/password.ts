@@ -22,6 +22,7 @@ export class TooBusyError extends Error {
   override readonly name = "TooBusyError";
 }
 
+export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_BYTES = 1024;
 
 const SALT_BYTES = 16;

@@ -87,6 +87,19 @@ describe("who may come in", () => {
     expect(trusting.access(null, ELSEWHERE)?.everywhere("admin")).toBe(true);
   });
 
+  test("nobody, where the first user is on the way", async () => {
+    users = [];
+    const waiting = new Security({
+      node: { users: () => users },
+      log: memoryLog().log,
+      passwords,
+      trustNetwork: true,
+      alwaysLogIn: true,
+    });
+    expect([waiting.loginRequired, waiting.access(null, HERE)]).toEqual([true, null]);
+    expect(reasonOf(await waiting.authenticate("admin", Buffer.from(SECRET), HERE, "resp"))).toBe("wrong");
+  });
+
   test("the first user ends that, on this machine and on a trusted network, too", () => {
     expect(security.access(null, HERE)).toBeNull();
     const trusting = new Security({

@@ -31,6 +31,8 @@ export interface SecuritySettings {
   readonly log: Logger;
   /** While there are no users, other machines may do everything, too (`insecure`). Default false. */
   readonly trustNetwork?: boolean;
+  /** Also while there are no users: then nobody may do anything. Default false. */
+  readonly alwaysLogIn?: boolean;
   readonly passwords?: Passwords;
   /** Milliseconds that never go back. */
   readonly now?: () => number;
@@ -49,6 +51,7 @@ export class Security {
   readonly audit: Audit;
   readonly #node: Pick<KvorumNode, "users">;
   readonly #trustNetwork: boolean;
+  readonly #alwaysLogIn: boolean;
   readonly #attempts: Attempts;
   /** What the remembered logins are hashed with; lives as long as this process. */
   readonly #key = randomBytes(32);
@@ -61,14 +64,15 @@ export class Security {
     const now = settings.now ?? (() => performance.now());
     this.#node = settings.node;
     this.#trustNetwork = settings.trustNetwork ?? false;
+    this.#alwaysLogIn = settings.alwaysLogIn ?? false;
     this.passwords = settings.passwords ?? new Passwords();
     this.audit = new Audit(settings.log, now);
     this.#attempts = new Attempts(now);
   }
 
-  /** Whether there are users, so that one has to be one of them. */
+  /** Whether one has to be one of the users. */
   get loginRequired(): boolean {
-    return this.#directory().size > 0;
+    return this.#alwaysLogIn || this.#directory().size > 0;
   }
 
   /**
@@ -77,7 +81,8 @@ export class Security {
    */
   access(principal: Principal | null, address: string): Access | null {
     const known = this.#directory();
-    if (known.size === 0) return this.#trustNetwork || isLocal(address) ? FULL_ACCESS : null;
+    if (known.size === 0 && !this.#alwaysLogIn)
+      return this.#trustNetwork || isLocal(address) ? FULL_ACCESS : null;
     if (principal === null) return null;
     const entry = known.get(principal.user);
     return entry?.user.credential === principal.credential ? entry.access : null;

@@ -202,11 +202,18 @@ test("who has to log in cannot attach before, and is asked about every request a
   expect(byId.get(3)).toMatchObject({ result: { ok: false, code: "forbidden" } });
   expect(byId.get(1)).toMatchObject({ reply: { text: "OK" } });
 
+  const taken = { type: "user-put", name: "ada", password: "mine from now on" };
+  client.send({ type: "admin", id: 5, request: taken });
+  await client.until(() => client.received.length === 4);
+  expect(client.received[3]).toMatchObject({ id: 5, result: { ok: false, code: "forbidden" } });
+
   node.userList = [];
   node.userList = [await makeUser(passwords, "bob", "another password", [])];
   client.command(4, node.groupOf("other:a"), "get", "other:a");
-  await client.until(() => client.received.length === 4);
-  expect(client.received[3]).toMatchObject({ reply: { code: "unauthenticated" } });
+  await client.until(() => client.received.length === 5);
+  expect(client.received[4]).toMatchObject({ reply: { code: "unauthenticated" } });
+  client.send({ type: "topology" });
+  await expect.poll(() => client.closed).toBe(true);
 });
 
 test("a server that closes answers what is under way, and nothing more", async () => {

@@ -18,7 +18,8 @@ import {
 import { FrameStream, type FrameStreamOwner } from "../../wire/stream.ts";
 import { parseAdminRequest } from "../http/admin-schema.ts";
 import type { Access } from "../security/access.ts";
-import type { Audit } from "../security/audit.ts";
+import { administer } from "../security/administer.ts";
+import type { Security } from "../security/security.ts";
 import { runCall } from "./call.ts";
 import { topologyOf } from "./topology.ts";
 import { AttachedWatches } from "./watching.ts";
@@ -26,7 +27,7 @@ import { AttachedWatches } from "./watching.ts";
 export interface AttachedHost {
   readonly node: KvorumNode;
   readonly log: Logger;
-  readonly audit: Audit;
+  readonly security: Security;
   readonly limits: {
     /** Unanswered requests of one client, at which reading from it pauses. */
     readonly maxPipelinedCommands: number;
@@ -99,6 +100,11 @@ export class AttachedClient implements FrameStreamOwner {
         this.#request(message.request, frame.length);
         break;
       case "topology":
+        if (this.#who.access() === null) {
+          this.onProblem("its login is no longer valid");
+          this.#stream.destroy();
+          return;
+        }
         this.#send({ type: "topology", topology: topologyOf(this.#host.node) });
         break;
       case "admin":
@@ -150,23 +156,18 @@ export class AttachedClient implements FrameStreamOwner {
       answer({ ok: false, code: "bad-request", message: request.problem });
       return;
     }
-    const access = this.#who.access();
-    const { audit, node } = this.#host;
-    const allowed =
-      request.type === "keyspace-create"
-        ? access?.in(request.spec.name, "admin")
-        : access?.everywhere("admin");
-    if (allowed !== true) {
-      audit.refused(access?.user ?? "(nobody)", this.#who.address, "resp", request.type);
-      answer({ ok: false, code: "forbidden", message: `This needs the role admin: ${request.type}.` });
-      return;
-    }
     this.#begin(0);
-    node.admin(request, (result) => {
+    const finish = (result: AdminResult): void => {
       this.#finish(0);
       answer(result);
       this.#settle();
       this.#closeWhenDone();
+    };
+    const { node, security, log } = this.#host;
+    const askedBy = { access: this.#who.access(), address: this.#who.address, door: "resp" } as const;
+    administer(node, security, askedBy, request).then(finish, (error: unknown) => {
+      log.error({ error }, "an administrative request failed inside Kvorum");
+      finish({ ok: false, code: "internal", message: "The node's log says why." });
     });
   }
 

@@ -64,6 +64,7 @@ function refuse(node: KvorumNode, { group, operation, write }: ForwardedRequest)
     const key = firstKey(call);
     if (key !== undefined) keys.push(key);
   }
+  if (node.keyspaces().length === 0) return failureReply("no-leader", "The node is starting.");
   // Without a key the group is all there is to go by; that of the catalog takes no commands of clients.
   const isWrong =
     keys.length === 0
