@@ -40,7 +40,7 @@ async function startCluster() {
   const directory = join(ROOT, "examples/.kvorum", name);
   const marker = join(directory, "kvorum-dev.json");
   const known = existsSync(marker) ? JSON.parse(readFileSync(marker, "utf8")).basePort : undefined;
-  const base = String(known ?? (await freePorts([7610, 7710, 7810, 7910], 3 * 3, 10)));
+  const base = known ?? (await freePorts([7610, 7710, 7810, 7910], 3 * 3, 10));
   console.log(`starting a cluster of three nodes (data in ${directory}) …`);
   const cluster = start(join(ROOT, "dist/cli/main.js"), [
     "dev",
@@ -49,7 +49,7 @@ async function startCluster() {
     "--dir",
     directory,
     "--base-port",
-    base,
+    String(base),
   ]);
   let ended = false;
   cluster.on("exit", (code) => {
@@ -57,7 +57,7 @@ async function startCluster() {
     end(code ?? 1);
   });
   const deadline = performance.now() + READY_MS;
-  while (!(await isReady(Number(base) + 1))) {
+  while (!(await isReady(base + 1))) {
     if (ended || performance.now() > deadline)
       fail("the cluster did not start", "Its own lines above say why.");
     await new Promise((done) => void setTimeout(done, 200));
