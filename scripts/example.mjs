@@ -1,6 +1,7 @@
 /**
  * `npm run example NAME`: makes the clone ready, compiles the examples, starts a cluster of three nodes on free ports (unless
- * KVORUM_URL names one, kvorum://host:port), then the example. PORT is the first port of the site; else a free one.
+ * KVORUM_URL names one, kvorum://host:port), then the example. PORT is the first port of the site, else a free one;
+ * KVORUM_EXAMPLE_DIR is where the cluster's data is, else examples/.kvorum/NAME.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -35,12 +36,12 @@ const port = process.env.PORT ?? String(await freePorts([8080, 8180, 8280, 8380]
 const site = start(join(ROOT, `examples/dist/${name}/main.js`), [], { KVORUM_URL: url, PORT: port });
 site.on("exit", (code) => end(code ?? 1));
 
-/** Its data stays in examples/.kvorum, with the ports that its nodes know of each other. */
+/** Its data stays, with the ports that its nodes know of each other. */
 async function startCluster() {
-  const directory = join(ROOT, "examples/.kvorum", name);
+  const directory = process.env.KVORUM_EXAMPLE_DIR ?? join(ROOT, "examples/.kvorum", name);
   const marker = join(directory, "kvorum-dev.json");
   const known = existsSync(marker) ? JSON.parse(readFileSync(marker, "utf8")).basePort : undefined;
-  const base = String(known ?? (await freePorts([7610, 7710, 7810, 7910], 3 * 3, 10)));
+  const base = known ?? (await freePorts([7610, 7710, 7810, 7910], 3 * 3, 10));
   console.log(`starting a cluster of three nodes (data in ${directory}) …`);
   const cluster = start(join(ROOT, "dist/cli/main.js"), [
     "dev",
@@ -49,7 +50,7 @@ async function startCluster() {
     "--dir",
     directory,
     "--base-port",
-    base,
+    String(base),
   ]);
   let ended = false;
   cluster.on("exit", (code) => {
@@ -57,7 +58,7 @@ async function startCluster() {
     end(code ?? 1);
   });
   const deadline = performance.now() + READY_MS;
-  while (!(await isReady(Number(base) + 1))) {
+  while (!(await isReady(base + 1))) {
     if (ended || performance.now() > deadline)
       fail("the cluster did not start", "Its own lines above say why.");
     await new Promise((done) => void setTimeout(done, 200));

@@ -79,10 +79,17 @@ export class Blog {
 
   /** Everybody, some at a time, in no order that means anything. */
   async people(
-    cursor?: string,
+    from?: string,
   ): Promise<{ readonly names: readonly string[]; readonly next: string | undefined }> {
-    const { keys, cursor: next } = await this.#db.people.keyPage({ cursor, pageSize: DIRECTORY_SIZE });
-    return { names: keys, next };
+    const names: string[] = [];
+    let next = from;
+    // The client's pages end with each shard, and may be empty.
+    do {
+      const page = await this.#db.people.keyPage({ cursor: next, pageSize: DIRECTORY_SIZE });
+      names.push(...page.keys);
+      next = page.cursor;
+    } while (next !== undefined && names.length < DIRECTORY_SIZE);
+    return { names: names.sort(), next };
   }
 
   /** Newest first: what this user wrote. */

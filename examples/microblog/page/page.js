@@ -21,12 +21,14 @@ async function show() {
   showMe();
   listen();
   const hash = decodeURIComponent(location.hash);
-  try {
-    const content = await contentFor(hash);
-    if (mine === view) $("main").replaceChildren(...content);
-  } catch (error) {
-    tell(error);
-  }
+  const content = await contentFor(hash).catch(sorry);
+  if (mine === view) $("main").replaceChildren(...content);
+}
+
+/** What is shown where there is nothing to show. */
+function sorry(error) {
+  if (!(error instanceof ApiError)) throw error;
+  return [el("h1", {}, "Sorry"), el("p", { class: "soft" }, error.message)];
 }
 
 async function contentFor(hash) {
@@ -186,16 +188,12 @@ async function people() {
   const items = el("ul", { class: "card names" });
   const more = el("button", {}, "More people");
   const following = new Set(me === null ? [] : (await ask("GET", person(me))).following);
-  let next = null;
+  let next;
   const load = async () => {
-    const shown = items.children.length;
-    // A page may be empty though there is another one.
-    while (next !== undefined && items.children.length === shown) {
-      const query = next === null ? "" : `?${new URLSearchParams({ from: next })}`;
-      const page = await ask("GET", `/people${query}`);
-      items.append(...page.names.sort().map(personItem));
-      ({ next } = page);
-    }
+    const query = next === undefined ? "" : `?${new URLSearchParams({ from: next })}`;
+    const page = await ask("GET", `/people${query}`);
+    items.append(...page.names.map(personItem));
+    ({ next } = page);
     more.hidden = next === undefined;
   };
   const personItem = (name) =>
@@ -228,8 +226,8 @@ async function profile(name) {
     el(
       "div",
       { class: "sides" },
-      names(`Following ${following.length}`, following, "Nobody yet."),
-      names(plural(followers.length, "follower", "followers"), followers, "Nobody yet."),
+      names(`Following · ${following.length}`, following, "Nobody yet."),
+      names(`Followers · ${followers.length}`, followers, "Nobody yet."),
     ),
     ...list(page, path, `@${name} has not written anything yet.`),
   ];
@@ -247,7 +245,6 @@ function followButton(name, isFollowing) {
   const button = el(
     "button",
     {
-      "aria-pressed": String(isFollowing),
       onclick: () =>
         doing(button, async () => {
           await ask(isFollowing ? "DELETE" : "PUT", `${person(me)}/following/${encodeURIComponent(name)}`);
