@@ -143,6 +143,8 @@ export class FakeCluster {
   /** What no client may ever do. */
   readonly violations: string[] = [];
   readonly down = new Set<NodeId>();
+  /** Nodes that have just started, and do not know the keyspaces yet. */
+  readonly starting = new Set<NodeId>();
   readonly #shards = new Map<GroupId, FakeShard>();
   readonly #keyspaces: (KeyspaceSpec & { readonly groups: readonly GroupId[] })[] = [];
   readonly #listeners = new Set<TransportListener>();
@@ -171,6 +173,13 @@ export class FakeCluster {
     for (const listener of this.#listeners)
       this.scheduler.after(5, () => listener.onTopology(this.topology()));
     return { ok: true, detail: "" };
+  }
+
+  dropKeyspace(name: string): void {
+    this.#keyspaces.splice(
+      this.#keyspaces.findIndex((keyspace) => keyspace.name === name),
+      1,
+    );
   }
 
   get shards(): readonly FakeShard[] {
@@ -281,6 +290,11 @@ export class FakeCluster {
     const { faults, random } = this;
     if (this.down.has(node)) return;
     this.seen.push({ node, request });
+    const isKnown = this.#keyspaces.some(({ groups }) => groups.includes(request.group));
+    if (!isKnown || this.starting.has(node)) {
+      this.#answer(done, failure("wrong-shard"), null, null);
+      return;
+    }
     const shard = this.#shards.get(request.group)!;
     const needsLeader = request.write || request.consistency === "linearizable";
     if (needsLeader && shard.leader === null) {
