@@ -326,6 +326,22 @@ describe("limits and failures", () => {
     expect(own.index).toBeGreaterThanOrEqual(written.index!);
   });
 
+  test("given a new keyspace, then no node takes its keys for ones of the default keyspace", () => {
+    const story = new Story();
+    // Followers hear of a commit with the next heartbeat, and here later than that.
+    story.cluster.network.setFaults({ ...story.cluster.network.faults, delayMin: 100, delayMax: 100 });
+    expect(story.admin("n1", { type: "keyspace-create", spec: { name: "users", shards: 2 } }).ok).toBe(true);
+    const names = story.cluster.hosts.map((host) =>
+      host.node!.keyspaceOfKey(new TextEncoder().encode("users:1")),
+    );
+    expect(names).toEqual(["users", "users", "users"]);
+    expect(story.admin("n2", { type: "keyspace-drop", name: "users" }).ok).toBe(true);
+    const after = story.cluster.hosts.map((host) =>
+      host.node!.keyspaceOfKey(new TextEncoder().encode("users:1")),
+    );
+    expect(after).toEqual(["default", "default", "default"]);
+  });
+
   test("given a bound on staleness, then a replica asks its leader only where it has not done so for so long", () => {
     const story = new Story();
     const leader = story.leaderOf("a").name;

@@ -8,8 +8,8 @@ import type { CallOptions } from "../node/api.ts";
 import { carryOut, type Outcome } from "./carry-out.ts";
 import type { HistoryEvent, HistoryValue } from "./history/event.ts";
 import type { SimulatedCluster } from "./simulated-cluster.ts";
-import { SessionClient } from "./session-client.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
+import { TypedClient } from "./typed/typed-client.ts";
 import type { PlannedOperation, Workload } from "./workloads/workload.ts";
 
 export interface ClientOptions {
@@ -20,6 +20,7 @@ export interface ClientOptions {
 
 /** The node died or hangs: its client gives up. Longer than any request may take. */
 const ABANDON_AFTER_MS = 15_000;
+const USERS_OF_A_TYPED_CLIENT = 3;
 
 export class Clients {
   readonly events: HistoryEvent[] = [];
@@ -27,7 +28,8 @@ export class Clients {
   readonly #workload: Workload;
   readonly #options: ClientOptions;
   readonly #random: SimulatedRandom;
-  readonly #sessions = new Map<number, SessionClient>();
+  readonly #typed = new Map<number, TypedClient>();
+  #healed = false;
   #unique = 0;
   #processes = 0;
   #running = false;
@@ -42,7 +44,13 @@ export class Clients {
 
   start(): void {
     this.#running = true;
-    for (let i = 0; i < this.#options.clients; i++) this.#think(this.#processes++);
+    for (let place = 0; place < this.#options.clients; place++) this.#think(place, this.#processes++);
+  }
+
+  /** What lies between typed clients and nodes works from now on. */
+  heal(): void {
+    this.#healed = true;
+    for (const client of this.#typed.values()) client.heal();
   }
 
   /** No new operations; `idle` tells when the last one has its outcome. */
@@ -58,53 +66,61 @@ export class Clients {
   inTurn(host: string, operations: readonly PlannedOperation[], timeout: number): void {
     const [first, ...rest] = operations;
     if (first === undefined) return;
-    this.#execute(this.#processes++, host, first, () => this.inTurn(host, rest, timeout), { timeout });
+    this.#execute(this.#processes++, null, host, first, () => this.inTurn(host, rest, timeout), { timeout });
   }
 
-  #think(process: number): void {
+  /** `place`: which of the clients it is, whatever its process is called by now. */
+  #think(place: number, process: number): void {
     if (!this.#running) return;
-    this.#cluster.scheduler.after(this.#random.next() * 2 * this.#options.pause, () => this.#next(process));
+    const pause = this.#random.next() * 2 * this.#options.pause;
+    this.#cluster.scheduler.after(pause, () => this.#next(place, process));
   }
 
-  #next(process: number): void {
+  #next(place: number, process: number): void {
     if (!this.#running) return;
     const { hosts } = this.#cluster;
     const host = hosts[Math.floor(this.#random.next() * hosts.length)]!;
     const operation = this.#workload.plan(this.#random, ++this.#unique);
-    if (host.node === null) this.#think(process);
+    const client = operation.repetition === undefined ? null : this.#typedClientOf(place);
+    if (host.node === null && client === null) this.#think(place, process);
     else
-      this.#execute(process, host.name, operation, (alive) =>
-        this.#think(alive ? process : this.#processes++),
+      this.#execute(process, client, host.name, operation, (alive) =>
+        this.#think(place, alive ? process : this.#processes++),
       );
   }
 
-  #sessionOf(process: number): SessionClient {
-    let session = this.#sessions.get(process);
-    if (session === undefined) {
-      session = new SessionClient(this.#cluster, this.#random.fork(process));
-      this.#sessions.set(process, session);
+  /** Each serves several users at a time. */
+  #typedClientOf(place: number): TypedClient {
+    const number = Math.floor(place / USERS_OF_A_TYPED_CLIENT);
+    let client = this.#typed.get(number);
+    if (client === undefined) {
+      client = new TypedClient(this.#cluster, this.#random.fork(`typed ${number}`), `client ${number}`);
+      if (this.#healed) client.heal();
+      this.#typed.set(number, client);
     }
-    return session;
+    return client;
   }
 
   /** A node that dies with the request answers nobody: then the outcome stays open, and the process ends. */
   #execute(
     process: number,
+    client: TypedClient | null,
     hostName: string,
     operation: PlannedOperation,
     done: (alive: boolean) => void,
     options: CallOptions = {},
   ): void {
     const { node, clock } = this.#cluster.host(hostName);
-    if (node === null || clock === null) return;
+    if (client === null && (node === null || clock === null)) return;
     const { f, key, value, aftermath } = operation;
+    const origin = client === null ? { node: hostName } : { session: client.session };
     const note = (
       type: HistoryEvent["type"],
       result: HistoryValue,
       more: Pick<HistoryEvent, "error" | "version"> = {},
     ): void => {
       const time = this.#cluster.scheduler.now();
-      this.events.push({ process, type, f, key, value: result, time, node: hostName, ...more });
+      this.events.push({ process, type, f, key, value: result, time, ...origin, ...more });
       this.#cluster.scheduler.trace(`${type} ${process} ${f} ${String(key)} ${JSON.stringify(result)}`);
     };
     note("invoke", value);
@@ -132,8 +148,8 @@ export class Clients {
       note(definite ? "fail" : "info", value, { error: failure.code ?? failure.message });
       finish(definite);
     };
-    if (operation.delivery === "exactly-once") this.#sessionOf(process).execute(operation, answered);
-    else {
+    if (client !== null) client.execute(operation, answered);
+    else if (node !== null && clock !== null) {
       // The request reaches the node's process, and the answer its client, like everything: not while it is stopped.
       clock.deliver(() => {
         carryOut(node, operation, options, (replies) => {

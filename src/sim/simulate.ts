@@ -147,6 +147,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   scheduler.run(scheduler.now() + options.duration);
 
   nemesis.heal();
+  clients.heal();
   const healedAt = scheduler.now();
   const deadline = healedAt + HEAL_LIMIT_MS;
   // Clients go on for a moment: the way back must not need silence.

@@ -1,5 +1,6 @@
 /** All planted bugs. */
 import type { PlantedBug } from "./bug.ts";
+import { CLIENT_BUGS } from "./bugs/client.ts";
 import { DATA_BUGS } from "./bugs/data.ts";
 import { DOOR_BUGS } from "./bugs/doors.ts";
 import { ELECTION_BUGS } from "./bugs/elections.ts";
@@ -14,4 +15,5 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...NODE_BUGS,
   ...DATA_BUGS,
   ...DOOR_BUGS,
+  ...CLIENT_BUGS,
 ];

@@ -138,11 +138,19 @@ const SCENARIOS = {
   },
   retries: {
     ...USUAL,
-    meaning: "clients with sessions that send again through any node; crashes, partitions, short logs",
+    meaning: "the typed client over a bad network; crashes, partitions, short logs",
     workload: "retries",
     faults: [...CRASHES, "isolate", "halves", "slow"],
     lasts: 0.3,
     cluster: { limits: SHORT_LOGS, network: { delayMin: 1, delayMax: 30 } },
+  },
+  "stale-reads": {
+    ...USUAL,
+    meaning: "the typed client reads any replica; crashes, partitions, slow links",
+    workload: "stale-reads",
+    faults: [...CRASHES, "isolate", "halves", "slow"],
+    lasts: 0.3,
+    cluster: { network: { delayMin: 1, delayMax: 30 } },
   },
   watching: {
     ...USUAL,

@@ -242,4 +242,31 @@ describe("the client's machine", () => {
     cluster.scheduler.run(9_000);
     expect([later.result, cluster.seen.at(-1)!.node]).toEqual(["ok", leader]);
   });
+
+  test("a node that has just started and does not know the keyspace yet: asked again, and nobody notices", () => {
+    const cluster = new FakeCluster(15, { default: 1, hits: 1 });
+    const driver = cluster.driver();
+    cluster.scheduler.run(10);
+    cluster.starting.add(cluster.shards[1]!.leader!);
+    const calls = [writeTo("hits:a", 10), readOf("hits:a", 10)].map((call) => new Watched(driver, call));
+    cluster.scheduler.run(300);
+    expect(calls.map(({ result }) => result)).toEqual(["open", "open"]);
+    cluster.starting.clear();
+    cluster.scheduler.run(2_000);
+    expect(calls.map(({ result }) => result)).toEqual(["ok", "ok"]);
+  });
+
+  test.each(["with a session", "without"])(
+    "a keyspace that was dropped is told as that, long before the deadline (%s)",
+    (session) => {
+      const cluster = new FakeCluster(16, { default: 1, hits: 1 });
+      const driver = cluster.driver();
+      cluster.scheduler.run(10);
+      if (session === "with a session") expectWarm(cluster, driver);
+      cluster.dropKeyspace("hits");
+      const calls = [writeTo("hits:a", 50), readOf("hits:a", 50)].map((call) => new Watched(driver, call));
+      cluster.scheduler.run(1_000);
+      expect(calls.map(({ result }) => result)).toEqual(["unknown-keyspace", "unknown-keyspace"]);
+    },
+  );
 });

@@ -139,6 +139,20 @@ test("requests are answered as they are done: one that waits holds up nobody", a
   expect(replies(client)[1]).toMatchObject({ id: 1, reply: null });
 });
 
+test("a node that starts tells no topology before it knows the catalog; calls are answered meanwhile", async () => {
+  const waiting: (() => void)[] = [];
+  node.whenReady = (callback) => void waiting.push(callback);
+  const client = await attach();
+  const { group } = node.shards()[0]!;
+  client.send({ type: "topology" });
+  client.command(7, group, "get", "a");
+  await client.until(() => client.received.length > 0);
+  expect(client.received.map(({ type }) => type)).toEqual(["reply"]);
+  for (const callback of waiting) callback();
+  await client.until(() => client.received.length > 1);
+  expect(client.received[1]).toMatchObject({ type: "topology" });
+});
+
 test("the topology says where the nodes and the shards are", async () => {
   const client = await attach();
   client.send({ type: "topology" });

@@ -100,12 +100,7 @@ export class AttachedClient implements FrameStreamOwner {
         this.#request(message.request, frame.length);
         break;
       case "topology":
-        if (this.#who.access() === null) {
-          this.onProblem("its login is no longer valid");
-          this.#stream.destroy();
-          return;
-        }
-        this.#send({ type: "topology", topology: topologyOf(this.#host.node) });
+        this.#tellTopology();
         break;
       case "admin":
         this.#administer(message.id, message.request);
@@ -146,6 +141,17 @@ export class AttachedClient implements FrameStreamOwner {
       this.#send({ type: "reply", id, reply, index, leader: this.#host.node.leaderOf(group) });
       this.#settle();
       this.#closeWhenDone();
+    });
+  }
+
+  /** Once the node is ready: what a node that starts does not know yet would be taken for not existing. */
+  #tellTopology(): void {
+    const { node } = this.#host;
+    node.whenReady(() => {
+      if (this.#who.access() === null) {
+        this.onProblem("its login is no longer valid");
+        this.#stream.destroy();
+      } else this.#send({ type: "topology", topology: topologyOf(node) });
     });
   }
 

@@ -75,6 +75,15 @@ test("what is meant for another shard is refused, whatever part of it", async ()
   expect(await send(node, group, command("exists", here), false)).toBe(0);
 });
 
+test("a node that starts, with an old catalog, says so in place of naming the wrong shard", async () => {
+  const node = new FakeNode();
+  const [here, there] = FakeNode.apart();
+  const status = node.status();
+  node.status = () => ({ ...status, ready: false });
+  expect(codeOf(await send(node, node.groupOf(here), command("set", there, "1")))).toBe("no-leader");
+  expect(codeOf(await send(node, groupId(99), command(".session-open")))).toBe("no-leader");
+});
+
 test("what only nodes may send, and what lies about itself, is refused", async () => {
   const node = new FakeNode();
   const group = node.groupOf("a");

@@ -65,14 +65,16 @@ function refuse(node: KvorumNode, { group, operation, write }: ForwardedRequest)
     const key = firstKey(call);
     if (key !== undefined) keys.push(key);
   }
-  if (node.keyspaces().length === 0) return failureReply("no-leader", "The node is starting.");
   // Without a key the group is all there is to go by; that of the catalog takes no commands of clients.
   const isWrong =
     keys.length === 0
       ? !node.shards().some((shard) => shard.group === group)
       : keys.some((key) => node.groupOfKey(key) !== group);
-  if (isWrong) return failureReply("wrong-shard");
-  return null;
+  if (!isWrong) return null;
+  // By an old catalog, keys of a newer keyspace lie elsewhere: a client that believed it would give up its session.
+  return node.status().ready
+    ? failureReply("wrong-shard")
+    : failureReply("no-leader", "The node is starting.");
 }
 
 const callsOf = (operation: Operation): readonly CommandCall[] =>

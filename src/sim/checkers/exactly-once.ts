@@ -17,6 +17,17 @@ export type OnceEvent =
 
 /** Checks a complete run: all events, in any order. */
 export function checkExactlyOnce(events: readonly OnceEvent[]): Verdict {
+  return check(events, ({ applied }) => (applied > 1 ? `was applied ${applied} times` : null));
+}
+
+/** The same where a request may be applied more than once: an acknowledged one was, and a refused one never. */
+export function checkAtLeastOnce(events: readonly OnceEvent[]): Verdict {
+  return check(events, () => null);
+}
+
+type Counts = Readonly<Record<OnceEvent["type"], number>>;
+
+function check(events: readonly OnceEvent[], tooOften: (count: Counts) => string | null): Verdict {
   const counts = new Map<string, Record<OnceEvent["type"], number>>();
   for (const { type, id } of events) {
     let count = counts.get(id);
@@ -25,7 +36,7 @@ export function checkExactlyOnce(events: readonly OnceEvent[]): Verdict {
   }
   if (counts.size === 0) return undecided("no request was made");
   for (const [id, count] of counts) {
-    const broken = brokenRule(count);
+    const broken = tooOften(count) ?? brokenRule(count);
     if (broken === null) continue;
     const { issued, applied, acknowledged } = count;
     return refused(`request ${id} ${broken}`, [
@@ -35,8 +46,7 @@ export function checkExactlyOnce(events: readonly OnceEvent[]): Verdict {
   return ACCEPTED;
 }
 
-function brokenRule(count: Readonly<Record<OnceEvent["type"], number>>): string | null {
-  if (count.applied > 1) return `was applied ${count.applied} times`;
+function brokenRule(count: Counts): string | null {
   if (count.issued > 1) return "was issued twice: its id is not unique";
   if (count.issued === 0) return "was never issued";
   if (count.acknowledged > 1) return `was acknowledged ${count.acknowledged} times`;

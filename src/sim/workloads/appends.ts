@@ -12,14 +12,13 @@ import {
   textOf,
   type MakeWorkload,
   type PlannedOperation,
-  type Workload,
 } from "./workload.ts";
 
 /** All entries have one length, so that the string's length tells the list's. */
 const DIGITS = 7;
 const ENTRY_LENGTH = DIGITS + 1;
 
-const read = (key: HistoryKey): PlannedOperation => ({
+export const readList = (key: HistoryKey): PlannedOperation => ({
   f: "read",
   key,
   value: null,
@@ -31,8 +30,7 @@ const read = (key: HistoryKey): PlannedOperation => ({
       .map((entry) => Number(entry)),
 });
 
-const append = (key: string, entry: number, delivery?: "exactly-once"): PlannedOperation => ({
-  ...(delivery === undefined ? {} : { delivery }),
+export const append = (key: string, entry: number): PlannedOperation => ({
   f: "append",
   key,
   value: entry,
@@ -40,28 +38,23 @@ const append = (key: string, entry: number, delivery?: "exactly-once"): PlannedO
   output: (replies) => (replies?.[0] as number) / ENTRY_LENGTH,
 });
 
-export const appends: MakeWorkload = (prefix) => makeAppends("appends", prefix);
-
-/** The same in sessions: what got no answer is sent again, and again, through any node. */
-export const retries: MakeWorkload = (prefix) => makeAppends("retries", prefix, "exactly-once");
-
-function makeAppends(name: string, prefix: string, delivery?: "exactly-once"): Workload {
+export const appends: MakeWorkload = (prefix) => {
   const keys = numberedKeys(prefix, 3);
   return {
-    name,
+    name: "appends",
     model: "list",
     keys,
     pause: 25,
     plan(dice, unique) {
       const key = pick(dice, keys);
-      return dice.next() < 0.2 ? read(key) : append(key, unique, delivery);
+      return dice.next() < 0.2 ? readList(key) : append(key, unique);
     },
-    lastRead: read,
+    lastRead: readList,
     verdicts: (operations) => [
       worst(keys.map((key) => checkExactlyOnce(onceEventsOfList(ofKey(operations, key))))),
     ],
   };
-}
+};
 
 function ofKey(operations: readonly Operation[], key: HistoryKey): readonly Operation[] {
   return operations.filter((operation) => operation.key === key);

@@ -10,9 +10,9 @@ import {
   type PlannedOperation,
 } from "./workload.ts";
 
-const numberOf = (reply: Reply | undefined): number => Number(textOf(reply) ?? 0);
+export const numberOf = (reply: Reply | undefined): number => Number(textOf(reply) ?? 0);
 
-const read = (key: HistoryKey): PlannedOperation => ({
+export const readCounter = (key: HistoryKey): PlannedOperation => ({
   f: "read",
   key,
   value: null,
@@ -20,7 +20,7 @@ const read = (key: HistoryKey): PlannedOperation => ({
   output: (replies) => numberOf(replies?.[0]),
 });
 
-const increment = (key: string, by: number): PlannedOperation => ({
+export const increment = (key: string, by: number): PlannedOperation => ({
   f: "increment",
   key,
   value: by,
@@ -37,8 +37,8 @@ export const counters: MakeWorkload = (prefix) => {
     pause: 20,
     plan(dice) {
       const key = pick(dice, keys);
-      return dice.next() < 0.3 ? read(key) : increment(key, 1 + Math.floor(dice.next() * 5));
+      return dice.next() < 0.3 ? readCounter(key) : increment(key, 1 + Math.floor(dice.next() * 5));
     },
-    lastRead: read,
+    lastRead: readCounter,
   };
 };

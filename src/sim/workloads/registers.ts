@@ -27,7 +27,7 @@ function deleteRegister(key: string): PlannedOperation {
 }
 
 /** By SETNX when it expects nothing there, else by WATCH, GET, MULTI, SET, EXEC. */
-function compareAndSet(key: string, expected: string | null, value: string): PlannedOperation {
+export function compareAndSet(key: string, expected: string | null, value: string): PlannedOperation {
   const operation = { f: "cas", key, value: [expected, value] };
   return expected === null
     ? {

@@ -1,8 +1,10 @@
 /** What clients do to a cluster, in the words of the history and as commands. Simulated and real clusters share them. */
 import { invariant } from "../../core/assert.ts";
 import type { Reply } from "../../core/reply.ts";
+import type { Repetition } from "../../client/machine/outcome.ts";
 import { findCommand } from "../../data/commands.ts";
 import type { CommandCall } from "../../data/contract.ts";
+import type { Consistency } from "../../node/api.ts";
 import type { ModelName } from "../checkers/models.ts";
 import type { Verdict } from "../checkers/verdict.ts";
 import type { HistoryKey, HistoryValue, Operation } from "../history/event.ts";
@@ -18,8 +20,10 @@ export interface PlannedOperation {
   readonly guard?: { readonly key: string; readonly expected: string | null };
   /** What the replies, one for each call, mean in the words of the history. Null: the guard did not hold. */
   output(replies: readonly Reply[] | null): HistoryValue;
-  /** Default: at most once. Exactly once: in a session, sent again until its outcome is known. */
-  readonly delivery?: "exactly-once";
+  /** In a simulation: done by the typed client, and so often. Default: sent to some node, once. */
+  readonly repetition?: Repetition;
+  /** For reads of the typed client. Default linearizable. */
+  readonly consistency?: Consistency;
   /** The version of the key that was read, or that was made. */
   version?(replies: readonly Reply[]): number;
   /**

@@ -1,12 +1,14 @@
 /** Every workload, by name. */
-import { appends, retries } from "./appends.ts";
+import { appends } from "./appends.ts";
 import { counters } from "./counters.ts";
 import { expiry } from "./expiry.ts";
 import { largeValues } from "./large-values.ts";
 import { locks } from "./locks.ts";
 import { registers } from "./registers.ts";
+import { retries } from "./retries.ts";
 import { sessions } from "./sessions.ts";
 import { sets } from "./sets.ts";
+import { staleReads } from "./stale-reads.ts";
 import { transactions } from "./transactions.ts";
 import type { MakeWorkload } from "./workload.ts";
 
@@ -20,7 +22,10 @@ export const WORKLOADS = {
   counters: { meaning: "increments that answer what they made, and reads", make: counters },
   sets: { meaning: "elements added, removed, looked for, and whole sets read", make: sets },
   appends: { meaning: "entries appended to lists, each exactly once", make: appends },
-  retries: { meaning: "the same in sessions, sent again until the outcome is known", make: retries },
+  retries: {
+    meaning: "the typed client over a bad network: exactly once, at most once, at least once, as asked for",
+    make: retries,
+  },
   transactions: { meaning: "several reads and writes of one shard as one", make: transactions },
   expiry: { meaning: "values that expire, and never come back", make: expiry },
   "large-values": { meaning: "values of up to 200 kB", make: largeValues },
@@ -31,6 +36,10 @@ export const WORKLOADS = {
   sessions: {
     meaning: "registers with their versions: what a session has seen and done, it sees",
     make: sessions,
+  },
+  "stale-reads": {
+    meaning: "the typed client reads any replica, and sees what it has written and read before",
+    make: staleReads,
   },
   watching: {
     meaning: "registers, and watchers that go from node to node and miss nothing",
