@@ -148,6 +148,7 @@ export class FakeCluster {
   readonly #shards = new Map<GroupId, FakeShard>();
   readonly #keyspaces: (KeyspaceSpec & { readonly groups: readonly GroupId[] })[] = [];
   readonly #listeners = new Set<TransportListener>();
+  #lastGroup = 0;
 
   readonly watches: FakeWatches;
 
@@ -166,7 +167,7 @@ export class FakeCluster {
       return { ok: false, code: "exists", message: `The keyspace "${name}" exists already.` };
     if (replicas > NODES.length)
       return { ok: false, code: "contradiction", message: `${replicas} replicas need ${replicas} nodes.` };
-    const groups = Array.from({ length: shards }, (_, shard) => groupId(this.#shards.size + 1 + shard));
+    const groups = Array.from({ length: shards }, () => groupId(++this.#lastGroup));
     for (const each of groups) this.#shards.set(each, new FakeShard(each, NODES[each % NODES.length]!));
     const limits = { maxKeyBytes: 1024, maxValueBytes: 1 << 20, ...definition.limits };
     this.#keyspaces.push({ name, replication: "raft", replicas, shards, limits, groups });
@@ -175,11 +176,11 @@ export class FakeCluster {
     return { ok: true, detail: "" };
   }
 
+  /** Clients are not told. */
   dropKeyspace(name: string): void {
-    this.#keyspaces.splice(
-      this.#keyspaces.findIndex((keyspace) => keyspace.name === name),
-      1,
-    );
+    const at = this.#keyspaces.findIndex((keyspace) => keyspace.name === name);
+    for (const { groups } of this.#keyspaces.splice(at, 1))
+      for (const each of groups) this.#shards.delete(each);
   }
 
   get shards(): readonly FakeShard[] {
@@ -290,12 +291,11 @@ export class FakeCluster {
     const { faults, random } = this;
     if (this.down.has(node)) return;
     this.seen.push({ node, request });
-    const isKnown = this.#keyspaces.some(({ groups }) => groups.includes(request.group));
-    if (!isKnown || this.starting.has(node)) {
+    const shard = this.#shards.get(request.group);
+    if (shard === undefined || this.starting.has(node)) {
       this.#answer(done, failure("wrong-shard"), null, null);
       return;
     }
-    const shard = this.#shards.get(request.group)!;
     const needsLeader = request.write || request.consistency === "linearizable";
     if (needsLeader && shard.leader === null) {
       this.#answer(done, failure(random.chance(0.5) ? "no-leader" : "not-leader"), null, null);

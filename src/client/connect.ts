@@ -34,7 +34,7 @@ export type KeyspaceOf<D> =
           ? MapKeyspace<In, Out>
           : never;
 
-export interface ClientOptions<K extends Keyspaces> extends CallDefaults {
+export type ClientOptions<K extends Keyspaces> = CallDefaults & {
   readonly keyspaces: K & Reserved;
   /** Creates the keyspaces that the cluster does not have. Default: false, and a definite `unknown-keyspace` lists them. */
   readonly ensure?: boolean;
@@ -42,7 +42,7 @@ export interface ClientOptions<K extends Keyspaces> extends CallDefaults {
   readonly openTimeout?: Millis;
   /** Bounds and patience of the client's machine. */
   readonly machine?: Partial<MachineOptions>;
-}
+};
 
 interface Controls {
   /** Settles every open call with what is known, and lets go of the transport. */

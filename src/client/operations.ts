@@ -7,8 +7,8 @@ import type { ForwardedRequest } from "../node/frames.ts";
 import type { ClientCommand, ClientRequest } from "./transport.ts";
 
 export function toForwarded(request: ClientRequest): Omit<ForwardedRequest, "id"> {
-  const { group, write, consistency, atLeast, timeout } = request;
-  return { group, write, consistency, atLeast, timeout, operation: operationOf(request) };
+  const { group, write, consistency, atLeast, maxStaleness, timeout } = request;
+  return { group, write, consistency, atLeast, maxStaleness, timeout, operation: operationOf(request) };
 }
 
 function operationOf({ operation, envelope }: ClientRequest): Operation {

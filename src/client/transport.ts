@@ -48,6 +48,8 @@ export interface ClientRequest {
   readonly envelope: Envelope | null;
   /** For sequential reads: the state has to contain the group's log up to this index; 0: any state will do. */
   readonly atLeast: number;
+  /** For stale reads: milliseconds. The state contains what was acknowledged so long before; null: any state will do. */
+  readonly maxStaleness: Millis | null;
 }
 
 /** A keyspace that is to be created; the cluster has defaults for what is left out. */

@@ -26,7 +26,12 @@ export interface AdministrationHost {
 /** What travels between nodes. */
 type Remote =
   | { readonly type: "change"; readonly command: CatalogCommand }
-  | { readonly type: "transfer"; readonly group: GroupId; readonly to: NodeId };
+  | { readonly type: "transfer"; readonly group: GroupId; readonly to: NodeId }
+  /** Answered once the node's catalog has the keyspace (or has it no more). */
+  | { readonly type: "await-keyspace"; readonly name: string; readonly exists: boolean };
+
+/** What a group's leader decides. */
+type Decided = Exclude<Remote, { readonly type: "await-keyspace" }>;
 
 interface Pending {
   readonly peer: NodeId;
@@ -35,6 +40,9 @@ interface Pending {
 
 const TIMEOUT_MS = 5000;
 const RETRY_MS = 50;
+/** How long the change of a keyspace waits for the nodes that are up to hear of it. */
+const NOTICE_MS = 2000;
+const NOTICE_POLL_MS = 5;
 
 export class Administration {
   readonly #host: AdministrationHost;
@@ -48,6 +56,15 @@ export class Administration {
   }
 
   execute(request: AdminRequest, done: (result: AdminResult) => void): void {
+    if (request.type === "keyspace-create" || request.type === "keyspace-drop") {
+      const [name, exists] =
+        request.type === "keyspace-create" ? [request.spec.name, true] : [request.name, false];
+      this.change(request, (result) => {
+        if (result.ok) this.#untilKnown(name, exists, () => done(result));
+        else done(result);
+      });
+      return;
+    }
     if (request.type !== "transfer-leader") {
       this.change(
         request.type === "node-remove" ? { type: "node-remove", name: request.node } : request,
@@ -77,13 +94,45 @@ export class Administration {
     }
   }
 
+  /**
+   * A node whose catalog lags would take keys of a new keyspace for ones of the default keyspace, and acknowledge writes that
+   * nobody finds again: so nobody is told that a keyspace exists before all nodes that are up know it.
+   */
+  #untilKnown(name: string, exists: boolean, done: () => void): void {
+    const { clock, self } = this.#host;
+    const peers = this.#host.table().catalog.nodes.filter(({ id }) => id !== self && this.#host.isUp(id));
+    let missing = peers.length + 1;
+    const timer = clock.setTimer(NOTICE_MS, () => finish());
+    const finish = (): void => {
+      if (missing < 0) return;
+      missing = -1;
+      timer.cancel();
+      done();
+    };
+    const know = (): void => {
+      if (--missing === 0) finish();
+    };
+    this.#awaitKeyspace(name, exists, know);
+    for (const { id } of peers) if (!this.#ask(id, { type: "await-keyspace", name, exists }, know)) know();
+  }
+
+  #awaitKeyspace(name: string, exists: boolean, done: () => void): void {
+    const deadline = this.#host.clock.now() + NOTICE_MS;
+    const look = (): void => {
+      const known = this.#host.table().catalog.keyspaces.some((keyspace) => keyspace.name === name);
+      if (known === exists || this.#closed || this.#host.clock.now() >= deadline) done();
+      else this.#host.clock.setTimer(NOTICE_POLL_MS, look);
+    };
+    look();
+  }
+
   /** One command of the catalog, through the system group's leader. */
   change(command: CatalogCommand, done: (result: CatalogResult) => void): void {
     this.#route(SYSTEM_GROUP, { type: "change", command }, done);
   }
 
   /** Finds the group's leader until the deadline. After a request has left, its loss is reported, not repeated. */
-  #route(group: GroupId, remote: Remote, done: (result: CatalogResult) => void): void {
+  #route(group: GroupId, remote: Decided, done: (result: CatalogResult) => void): void {
     const deadline = this.#host.clock.now() + TIMEOUT_MS;
     const attempt = (): void => {
       if (this.#closed) {
@@ -145,7 +194,7 @@ export class Administration {
     return true;
   }
 
-  #decide(replica: Replica, remote: Remote, done: (result: CatalogResult) => void): void {
+  #decide(replica: Replica, remote: Decided, done: (result: CatalogResult) => void): void {
     if (remote.type === "transfer") {
       if (remote.to === this.#host.self) {
         done({ ok: true, detail: "it leads already" });
@@ -182,6 +231,10 @@ export class Administration {
       this.#host.send(from, encodeAdminFrame("admin-result", epoch, id, result));
     };
     const remote = body as Remote;
+    if (remote.type === "await-keyspace") {
+      this.#awaitKeyspace(remote.name, remote.exists, () => answer({ ok: true, detail: "" }));
+      return;
+    }
     const replica = this.#host.replica(remote.type === "transfer" ? remote.group : SYSTEM_GROUP);
     if (replica?.isLeader === true) this.#decide(replica, remote, answer);
     else answer(failed("not-leader", "This node does not lead the group."));

@@ -16,6 +16,8 @@ export interface CallOptions {
   readonly consistency?: Consistency;
   /** For other reads than linearizable ones: an index that the caller has seen in a reply, to read its own writes. */
   readonly atLeast?: LogIndex;
+  /** For stale reads: milliseconds. They see everything that was acknowledged so long before the node took them. */
+  readonly maxStaleness?: Millis;
   /**
    * For writes: not to be done more than once, however often it is sent, and so tried again here until the deadline also
    * where an attempt may have been done. A session's operations lie in one shard: that of its token.

@@ -11,7 +11,7 @@
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, groupId, nodeId } from "../core/ids.ts";
-import type { LogIndex } from "../core/machine.ts";
+import type { LogIndex, Millis } from "../core/machine.ts";
 import { decodeReply, encodeReply } from "../core/reply-codec.ts";
 import type { Reply } from "../core/reply.ts";
 import { type Operation, decodeOperation, encodeOperation } from "../data/batch.ts";
@@ -29,6 +29,8 @@ export interface ForwardedRequest {
   readonly consistency: Consistency;
   /** For reads that are not linearizable. */
   readonly atLeast: LogIndex;
+  /** For stale reads, in milliseconds; null: without a bound. */
+  readonly maxStaleness: Millis | null;
   /** Milliseconds that are left of its deadline. */
   readonly timeout: number;
   readonly operation: Operation;
@@ -81,6 +83,7 @@ export function encodeRequest(writer: ByteWriter, request: ForwardedRequest): vo
   writer.varint(Math.max(0, Math.ceil(request.timeout)));
   writer.u8((request.write ? 1 : 0) | (CONSISTENCIES.indexOf(request.consistency) << 1));
   writer.varint(request.atLeast);
+  writer.varint(request.maxStaleness === null ? 0 : Math.floor(request.maxStaleness) + 1);
   encodeOperation(writer, request.operation);
 }
 
@@ -222,7 +225,17 @@ export function decodeRequest(reader: ByteReader): ForwardedRequest {
   if (consistency === undefined) throw new CodecError(`unknown request flags ${flags}`);
   const write = (flags & 1) === 1;
   const atLeast = reader.varint();
-  return { id, group, write, consistency, atLeast, timeout, operation: decodeOperation(reader) };
+  const staleness = reader.varint();
+  return {
+    id,
+    group,
+    write,
+    consistency,
+    atLeast,
+    maxStaleness: staleness === 0 ? null : staleness - 1,
+    timeout,
+    operation: decodeOperation(reader),
+  };
 }
 
 function decodeOutcome(reader: ByteReader): ForwardedOutcome {

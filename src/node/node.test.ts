@@ -4,6 +4,7 @@ import { SYSTEM_GROUP } from "../core/ids.ts";
 import type { SimulatedHost } from "../sim/simulated-host.ts";
 import { plain, Story } from "../sim/stories.testkit.ts";
 import { commandCall } from "../sim/workloads/workload.ts";
+import { partitions } from "../transport/network-faults.ts";
 
 describe("founding and joining", () => {
   test("three empty nodes found a cluster together, whatever node answers", () => {
@@ -323,6 +324,43 @@ describe("limits and failures", () => {
     story.until("the read", () => own.done);
     expect(own.answer).toBe("new");
     expect(own.index).toBeGreaterThanOrEqual(written.index!);
+  });
+
+  test("given a new keyspace, then no node takes its keys for ones of the default keyspace", () => {
+    const story = new Story();
+    // Followers hear of a commit with the next heartbeat, and here later than that.
+    story.cluster.network.setFaults({ ...story.cluster.network.faults, delayMin: 100, delayMax: 100 });
+    expect(story.admin("n1", { type: "keyspace-create", spec: { name: "users", shards: 2 } }).ok).toBe(true);
+    const names = story.cluster.hosts.map((host) =>
+      host.node!.keyspaceOfKey(new TextEncoder().encode("users:1")),
+    );
+    expect(names).toEqual(["users", "users", "users"]);
+    expect(story.admin("n2", { type: "keyspace-drop", name: "users" }).ok).toBe(true);
+    const after = story.cluster.hosts.map((host) =>
+      host.node!.keyspaceOfKey(new TextEncoder().encode("users:1")),
+    );
+    expect(after).toEqual(["default", "default", "default"]);
+  });
+
+  test("given a bound on staleness, then a replica asks its leader only where it has not done so for so long", () => {
+    const story = new Story();
+    const leader = story.leaderOf("a").name;
+    const follower = story.cluster.hosts.find(({ name }) => name !== leader)!.name;
+    story.do(leader, "set a old");
+    story.pass(1000);
+    story.cluster.network.setFaults({ ...story.cluster.network.faults, delayMin: 50, delayMax: 50 });
+    story.do(leader, "set a new");
+    const stale = (maxStaleness: number) => ({ consistency: "stale", maxStaleness, timeout: 1500 }) as const;
+    expect(story.do(follower, "get a", { consistency: "stale" })).toBe("old");
+    expect(story.do(follower, "get a", stale(200))).toBe("new");
+
+    // Alone, it can still vouch for what it has just heard, and for nothing later.
+    const hosts = story.cluster.hosts.map(({ name }) => name);
+    story.cluster.network.block(partitions.isolate(hosts, follower));
+    story.do(leader, "set a newer");
+    expect(story.do(follower, "get a", stale(1000))).toBe("new");
+    story.pass(1000);
+    expect(story.do(follower, "get a", stale(500))).toMatch(/NOLEADER|TIMEOUT|leader|deadline/i);
   });
 
   test("given a node that restarts after it deleted a group, then its log does not grow for that group's sake", () => {

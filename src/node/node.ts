@@ -723,6 +723,7 @@ export class Node implements KvorumNode {
         write,
         consistency: options.consistency ?? "linearizable",
         atLeast: options.atLeast ?? 0,
+        maxStaleness: options.maxStaleness ?? null,
         deadline,
       },
       router.retry,

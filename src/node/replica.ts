@@ -69,10 +69,17 @@ interface Proposal {
   readonly requests: readonly Request[];
 }
 
+interface AskedReads {
+  readonly asked: Millis;
+  readonly requests: readonly Request[];
+}
+
 interface WaitingReads {
   readonly index: LogIndex;
   readonly validUntil: Millis | null;
   readonly since: Millis;
+  /** When the group was asked for the index; null: it was not. */
+  readonly asked: Millis | null;
   readonly reads: readonly Request[];
 }
 
@@ -100,7 +107,8 @@ export class Replica {
   #readBatch: Request[] = [];
   #readBatchAgain: Request[] = [];
   readonly #proposals = new Map<RequestId, Proposal>();
-  readonly #reads = new Map<RequestId, readonly Request[]>();
+  readonly #reads = new Map<RequestId, AskedReads>();
+  #freshAt: Millis = -Infinity;
   readonly #admins = new Map<RequestId, (outcome: AdminOutcome) => void>();
   #waiting: WaitingReads[] = [];
 
@@ -152,6 +160,11 @@ export class Replica {
 
   get appliedIndex(): LogIndex {
     return this.#appliedIndex;
+  }
+
+  /** The state shows everything that was acknowledged up to then, on this node's clock: a linearizable read has shown it. */
+  get freshAt(): Millis {
+    return this.#freshAt;
   }
 
   get failure(): Error | null {
@@ -209,6 +222,7 @@ export class Replica {
       index: request.atLeast,
       validUntil: null,
       since: this.#host.clock.now(),
+      asked: null,
       reads: [request],
     });
     this.#host.schedule(this);
@@ -340,14 +354,15 @@ export class Replica {
         break;
       case "read-ready":
         for (const id of effect.ids) {
-          const reads = this.#reads.get(id);
-          if (reads === undefined) continue;
+          const asked = this.#reads.get(id);
+          if (asked === undefined) continue;
           this.#reads.delete(id);
           this.#waiting.push({
             index: effect.index,
             validUntil: effect.validUntil ?? null,
             since: this.#host.clock.now(),
-            reads,
+            asked: asked.asked,
+            reads: asked.requests,
           });
         }
         break;
@@ -422,7 +437,7 @@ export class Replica {
 
   #ask(reads: readonly Request[], lease: boolean): void {
     const id = this.#newRequest();
-    this.#reads.set(id, reads);
+    this.#reads.set(id, { asked: this.#host.clock.now(), requests: reads });
     this.step({ type: "read", id, lease });
   }
 
@@ -436,7 +451,7 @@ export class Replica {
       admin(outcome.ok ? { ok: true } : { ok: false, error: outcome.error });
       return;
     }
-    const requests = this.#proposals.get(id)?.requests ?? this.#reads.get(id);
+    const requests = (this.#proposals.get(id) ?? this.#reads.get(id))?.requests;
     this.#proposals.delete(id);
     this.#reads.delete(id);
     if (requests === undefined || outcome.ok) return;
@@ -448,7 +463,7 @@ export class Replica {
     for (const [id, { requests }] of this.#proposals) {
       if (requests.every((request) => request.settled)) this.#proposals.delete(id);
     }
-    for (const [id, requests] of this.#reads) {
+    for (const [id, { requests }] of this.#reads) {
       if (requests.every((request) => request.settled)) this.#reads.delete(id);
     }
     this.#waiting = this.#waiting.filter(({ reads }) => reads.some((read) => !read.settled));
@@ -479,7 +494,7 @@ export class Replica {
       ...this.#readBatch,
       ...this.#readBatchAgain,
       ...[...this.#proposals.values()].flatMap((proposal) => proposal.requests),
-      ...[...this.#reads.values()].flat(),
+      ...[...this.#reads.values()].flatMap((asked) => asked.requests),
       ...this.#waiting.flatMap((waiting) => waiting.reads),
     ];
     // A proposal that is already in the log may still be committed by others: that is not definite, whatever stops us.
@@ -589,7 +604,7 @@ export class Replica {
     const due = this.#waiting.filter((waiting) => waiting.index <= this.#appliedIndex);
     if (due.length === 0) return;
     this.#waiting = this.#waiting.filter((waiting) => waiting.index > this.#appliedIndex);
-    for (const { reads, validUntil } of due) {
+    for (const { reads, validUntil, asked } of due) {
       const finish: (() => void)[] = [];
       for (const request of reads) {
         if (request.settled) continue;
@@ -608,6 +623,7 @@ export class Replica {
         this.#readBatchAgain.push(...reads.filter((read) => !read.settled));
         this.#host.schedule(this);
       } else {
+        if (asked !== null) this.#freshAt = Math.max(this.#freshAt, asked);
         for (const settle of finish) settle();
       }
     }

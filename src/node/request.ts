@@ -21,6 +21,8 @@ export interface RequestSpec {
   readonly consistency?: Consistency;
   /** A read that is not linearizable sees everything up to there. */
   readonly atLeast?: LogIndex;
+  /** A stale read sees everything that was acknowledged so many milliseconds before it was taken; null: whatever there is. */
+  readonly maxStaleness?: Millis | null;
   readonly deadline: Millis;
 }
 
@@ -45,6 +47,7 @@ export class Request {
   readonly write: boolean;
   readonly consistency: Consistency;
   readonly atLeast: LogIndex;
+  readonly maxStaleness: Millis | null;
   readonly deadline: Millis;
   /** It may have been ordered somewhere: from now on a passed deadline is indefinite. */
   exposed = false;
@@ -64,6 +67,7 @@ export class Request {
     this.write = wanted.write;
     this.consistency = wanted.consistency ?? "linearizable";
     this.atLeast = wanted.atLeast ?? 0;
+    this.maxStaleness = wanted.maxStaleness ?? null;
     this.deadline = wanted.deadline;
     this.#retry = retry;
     this.#done = done;

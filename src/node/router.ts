@@ -104,12 +104,18 @@ export class Router {
   #submitRead(request: Request, replica: Replica | undefined): void {
     const isUnable = replica === undefined || replica.failure !== null;
     if (isUnable || (request.leaderOnly && !replica.isLeader)) this.#sendToLeader(request, replica);
-    else if (request.consistency === "linearizable") {
+    else if (request.consistency === "linearizable" || this.#isTooStale(request, replica)) {
       // A follower asks its leader for the read index and then serves the read from its own state.
       if (replica.leader === null) this.#park(request);
       else replica.read(request);
     } else if (replica.appliedIndex > 0) replica.readLocal(request);
     else this.#sendToLeader(request, replica);
+  }
+
+  /** Also a leader has to show that it is one: by then its state is as fresh as can be. */
+  #isTooStale({ consistency, maxStaleness }: Request, replica: Replica): boolean {
+    if (consistency !== "stale" || maxStaleness === null) return false;
+    return this.#host.clock.now() - replica.freshAt > maxStaleness;
   }
 
   #sendToLeader(request: Request, replica: Replica | undefined): void {
@@ -146,6 +152,7 @@ export class Router {
       write: request.write,
       consistency: request.consistency,
       atLeast: request.atLeast,
+      maxStaleness: request.maxStaleness,
       timeout: request.deadline - this.#host.clock.now(),
       operation: request.operation,
     });
@@ -227,9 +234,10 @@ export class Router {
   /** Requests of another node. They are answered, once each, and never passed on. */
   onRequests(from: NodeId, epoch: number, requests: readonly ForwardedRequest[]): void {
     const now = this.#host.clock.now();
-    for (const { id, group, write, consistency, atLeast, timeout, operation } of requests) {
+    for (const { id, group, write, consistency, atLeast, maxStaleness, timeout, operation } of requests) {
       if (!this.#seen.isNew(from, epoch, id)) continue;
-      const wanted = { group, operation, write, consistency, atLeast, deadline: now + timeout };
+      const deadline = now + timeout;
+      const wanted = { group, operation, write, consistency, atLeast, maxStaleness, deadline };
       const request = new Request(wanted, null, (reply, failure, index) => {
         this.#answer(from, epoch, {
           id,

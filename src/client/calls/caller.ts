@@ -32,13 +32,22 @@ export class Caller {
   }
 
   read(target: Target, operation: ClientOperation, options: ReadOptions = {}): Promise<Reply> {
-    const { consistency = "linearizable", hedgeAfter } = { ...this.#defaults, ...options };
+    const { hedgeAfter } = { ...this.#defaults, ...options };
+    const { consistency = "linearizable", maxStaleness } =
+      options.consistency === undefined ? this.#defaults : options;
+    if (maxStaleness !== undefined && (consistency !== "stale" || !(maxStaleness >= 0))) {
+      return refusal(
+        "contradiction",
+        "maxStaleness goes with stale reads, and is a number of milliseconds from 0.",
+      );
+    }
     return this.#submit(options, {
       target,
       operation,
       write: false,
       repetition: "read",
       consistency,
+      maxStaleness: maxStaleness ?? null,
       idempotency: null,
       hedgeAfter: hedgeAfter ?? null,
     });
@@ -74,6 +83,7 @@ export class Caller {
       write: true,
       repetition,
       consistency: "linearizable",
+      maxStaleness: null,
       idempotency,
       hedgeAfter: null,
     });

@@ -10,15 +10,21 @@ interface Bounds {
   readonly signal?: AbortSignal;
 }
 
-export interface ReadOptions extends Bounds {
-  /**
-   * `linearizable` (default): what was acknowledged before the read began, by anyone. `sequential`: any replica's state that
-   * contains everything this client has written and read. `stale`: any replica's state.
-   */
-  readonly consistency?: Consistency;
+/**
+ * `linearizable` (default): what was acknowledged before the read began, by anyone. `sequential`: any replica's state that
+ * contains everything this client has written and read. `stale`: any replica's state, with `maxStaleness` one that contains
+ * what was acknowledged so many milliseconds before the read.
+ */
+type Freshness =
+  | { readonly consistency?: Exclude<Consistency, "stale">; readonly maxStaleness?: never }
+  | { readonly consistency: "stale"; readonly maxStaleness?: Millis };
+
+interface Hedging {
   /** Milliseconds after which the read is also sent to a second node; the first answer counts. */
   readonly hedgeAfter?: Millis;
 }
+
+export type ReadOptions = Bounds & Freshness & Hedging;
 
 interface Delivered<D extends Delivery> {
   /** Default: the client's, which is exactly-once unless it was opened with another one. */
@@ -46,14 +52,14 @@ export type WriteOptions = Bounds & (Delivered<Delivery> | Keyed);
  */
 export type ConditionalWriteOptions = Bounds & (Delivered<"exactly-once" | "at-most-once"> | Keyed);
 
-/** What holds for calls that do not say otherwise. */
-export interface CallDefaults {
+interface Defaults {
   /** Default 5000 ms. */
   readonly timeout?: Millis;
   /** Of writes; default exactly-once. Conditional writes are never at-least-once: they are exactly-once then. */
   readonly delivery?: Delivery;
-  /** Of reads; default linearizable. */
-  readonly consistency?: Consistency;
   /** Of reads; default: never. */
   readonly hedgeAfter?: Millis;
 }
+
+/** What holds for calls that do not say otherwise. */
+export type CallDefaults = Defaults & Freshness;

@@ -5,10 +5,10 @@ import { arrayOf, bytesOf, bytesOrNull } from "../calls/replies.ts";
 import type { Names } from "./names.ts";
 import { pageSizeArg } from "./scan.ts";
 
-export interface ElementOptions extends ReadOptions {
+export type ElementOptions = ReadOptions & {
   /** About as many are fetched at a time. Default 500, at most 10 000. */
   readonly pageSize?: number;
-}
+};
 
 const NOTHING = new Uint8Array(0);
 

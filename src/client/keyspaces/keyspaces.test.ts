@@ -345,8 +345,8 @@ describe("options of a call", () => {
       void db.accounts.get("a", { delivery: "exactly-once" });
       // @ts-expect-error either a new expiry or the old one
       void db.accounts.set("a", account, { expiresIn: 5, keepExpiry: true });
-      // @ts-expect-error no node promises a bound on staleness
-      void db.accounts.get("a", { consistency: "stale", maxStaleness: 100 });
+      // @ts-expect-error a bound on staleness is one for stale reads
+      void db.accounts.get("a", { consistency: "sequential", maxStaleness: 100 });
     };
     expect(types).toBeTypeOf("function");
   });
@@ -379,6 +379,9 @@ describe("options of a call", () => {
     for (const consistency of ["sequential", "stale", "linearizable"] as const)
       await letPass(db.hits.get("n", { consistency }));
     expect(cluster.seen.map(({ request }) => request.atLeast)).toEqual([2, 0, 0]);
+    cluster.seen.length = 0;
+    await letPass(db.hits.get("n", { consistency: "stale", maxStaleness: 100 }));
+    expect(cluster.seen[0]!.request).toMatchObject({ consistency: "stale", maxStaleness: 100 });
   });
 
   test("a hedged read is answered by the second node", async () => {

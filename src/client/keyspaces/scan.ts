@@ -9,17 +9,17 @@ import { arrayOf, bytesOf, bytesOrNull } from "../calls/replies.ts";
 import type { StoredType } from "./keyspace.ts";
 import type { Names } from "./names.ts";
 
-export interface ScanOptions extends ReadOptions {
+export type ScanOptions = ReadOptions & {
   /** Only keys that begin with it. */
   readonly prefix?: string;
   /** About as many are fetched at a time. Default 500, at most 10 000. */
   readonly pageSize?: number;
-}
+};
 
-export interface PageOptions extends ScanOptions {
+export type PageOptions = ScanOptions & {
   /** Where the page before ended. Only good with the same keyspace and prefix. */
   readonly cursor?: string | undefined;
-}
+};
 
 export interface KeyPage {
   /** Possibly none, though there are more. */

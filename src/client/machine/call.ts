@@ -25,6 +25,8 @@ export interface CallSpec {
   readonly consistency: Consistency;
   /** Takes the place of a session for an exactly-once write. */
   readonly idempotency: IdempotencyEnvelope | null;
+  /** Of stale reads, in milliseconds; null: without a bound. */
+  readonly maxStaleness: Millis | null;
   /** On the clock of `step`. */
   readonly deadline: Millis;
   /** Milliseconds after which a read that has no answer is also sent to another node; null: never. */

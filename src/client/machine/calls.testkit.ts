@@ -19,6 +19,7 @@ export function writeTo(key: string, now: number, more: Partial<CallSpec> = {}):
     write: true,
     repetition: "exactly-once",
     consistency: "linearizable",
+    maxStaleness: null,
     idempotency: null,
     deadline: now + 10_000,
     hedgeAfter: null,

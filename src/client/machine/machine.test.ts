@@ -46,6 +46,24 @@ describe("the client's machine", () => {
     expect(requests(cluster).at(-1)!.node).toBe(shard.leader);
   });
 
+  test("a keyspace that was dropped and created again is found, with a session and without one", () => {
+    const cluster = new FakeCluster(2, { default: 1, hits: 1 });
+    const driver = cluster.driver();
+    const first = new Watched(driver, writeTo("hits:a", 0));
+    cluster.scheduler.run(50);
+    cluster.dropKeyspace("hits");
+    cluster.createKeyspace({ name: "hits", shards: 3 });
+    // The client hears of it after its first attempts have come to nothing.
+    const writes = Array.from({ length: 20 }, (_, i) => new Watched(driver, writeTo(`hits:${i}`, 50)));
+    const read = new Watched(driver, readOf("hits:7", 50));
+    cluster.scheduler.run(3_000);
+    expect([first, read, ...writes].map(({ result }) => result)).toEqual(Array(22).fill("ok"));
+    expect(Array.from({ length: 20 }, (_, i) => cluster.value("hits", `hits:${i}`))).toEqual(
+      Array(20).fill("1"),
+    );
+    expect(driver.status()).toMatchObject({ calls: 0, waiting: 0, inFlight: 0, attempts: 0, alarms: 0 });
+  });
+
   test("an idempotency key needs no session, and survives lost replies", () => {
     const cluster = new FakeCluster(3);
     cluster.faults = { ...NO_FAULTS, dropReply: 0.6 };

@@ -234,6 +234,7 @@ export class ClientMachine {
       // Done twice, it leaves a session behind that nobody uses and that the shard evicts in its time.
       repetition: "at-least-once",
       consistency: "linearizable",
+      maxStaleness: null,
       idempotency: null,
       deadline: this.#now + 10 * this.#options.attemptTimeout,
       hedgeAfter: null,
@@ -272,6 +273,7 @@ export class ClientMachine {
         operation: spec.operation,
         write: spec.write,
         consistency: spec.consistency,
+        maxStaleness: spec.maxStaleness,
         timeout: spec.deadline - this.#now,
         envelope: call.envelope(),
         atLeast: !spec.write && spec.consistency === "sequential" ? lane.index : 0,

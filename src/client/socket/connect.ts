@@ -7,7 +7,7 @@ import { type ClientOptions, type Database, type Keyspaces, openClient } from ".
 import { parseTarget } from "./address.ts";
 import { type SocketAddress, SocketTransport } from "./socket-transport.ts";
 
-export interface ConnectOptions<K extends Keyspaces> extends ClientOptions<K> {
+export type ConnectOptions<K extends Keyspaces> = ClientOptions<K> & {
   /** Of a user of the cluster, where it has users. They go before those in the address. */
   readonly user?: string;
   readonly password?: string;
@@ -17,7 +17,7 @@ export interface ConnectOptions<K extends Keyspaces> extends ClientOptions<K> {
   readonly connectTimeout?: number;
   /** Where a node is to be reached whose own address is this one: for forwarded ports and proxies. */
   readonly route?: (address: SocketAddress) => SocketAddress;
-}
+};
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const SILENCE_MS = 5_000;

@@ -71,6 +71,7 @@ class Attached {
       write,
       consistency: "linearizable",
       atLeast: 0,
+      maxStaleness: null,
       timeout: 5000,
       operation,
     } as const;

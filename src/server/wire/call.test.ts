@@ -20,6 +20,7 @@ function send(
     write,
     consistency: "stale",
     atLeast: 3,
+    maxStaleness: 40,
     timeout: 750.5,
     operation,
   } as const;
@@ -34,7 +35,12 @@ test("a call is run with its options, and its reply comes back whole", async () 
   const group = node.groupOf("a");
   expect(plain(await send(node, group, command("set", "a", "1")))).toEqual({ status: "OK" });
   expect(plain(await send(node, group, command("get", "a"), false))).toBe("1");
-  expect(node.lastOptions).toEqual({ consistency: "stale", atLeast: 3, timeout: 750.5 });
+  expect(node.lastOptions).toEqual({
+    consistency: "stale",
+    atLeast: 3,
+    maxStaleness: 40,
+    timeout: 750.5,
+  });
   const envelope = { kind: "session", token: 1, sequence: 1, acknowledged: 1 } as const;
   await send(node, group, { ...command("incr", "a"), envelope });
   expect(node.lastOptions).toMatchObject({ envelope });

@@ -33,7 +33,7 @@ export function runCall(
   request: ForwardedRequest,
   done: ReplyCallback,
 ): void {
-  const { group, operation, timeout, consistency, atLeast } = request;
+  const { group, operation, timeout, consistency, atLeast, maxStaleness } = request;
   const refusal = operationRefusal(operation, group, access, node) ?? refuse(node, request);
   if (refusal !== null) {
     done(refusal, null);
@@ -43,6 +43,7 @@ export function runCall(
   const options: CallOptions = {
     consistency,
     atLeast,
+    ...(maxStaleness === null ? {} : { maxStaleness }),
     timeout: Math.min(timeout, LONGEST_TIMEOUT_MS),
     ...(envelope === undefined ? {} : { envelope }),
   };

@@ -277,7 +277,7 @@ const isDefiniteFailure = (reply: Reply): boolean =>
 
 /** As the node's door for typed clients does it (`server/wire/call.ts`). */
 function submitTo(node: Node, request: ClientRequest, done: ReplyListener): void {
-  const { group, operation, timeout, consistency, atLeast, envelope } = request;
+  const { group, operation, timeout, consistency, atLeast, maxStaleness, envelope } = request;
   const answer = (reply: Reply, index: number | null): void => done(reply, node.leaderOf(group), index);
   const calls = (operation.kind === "transaction" ? operation.calls : [operation]).map(callOf);
   const watched = operation.kind === "transaction" ? operation.watched : [];
@@ -286,7 +286,13 @@ function submitTo(node: Node, request: ClientRequest, done: ReplyListener): void
     answer(failureOf(node.ready ? "wrong-shard" : "no-leader"), null);
     return;
   }
-  const options = { timeout, consistency, atLeast, ...(envelope === null ? {} : { envelope }) };
+  const options = {
+    timeout,
+    consistency,
+    atLeast,
+    ...(maxStaleness === null ? {} : { maxStaleness }),
+    ...(envelope === null ? {} : { envelope }),
+  };
   if (operation.kind === "transaction") node.transaction(calls, watched, options, answer);
   else if (keys.length === 0) node.executeOn(group, calls[0]!, options, answer);
   else node.execute(calls[0]!, options, answer);

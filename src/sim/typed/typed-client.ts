@@ -144,6 +144,7 @@ export class TypedClient {
       write: isTransaction || calls[0]!.spec.access === "write",
       repetition,
       consistency,
+      maxStaleness: null,
       idempotency: isKeyed ? { kind: "idempotency", key: this.#newKey(), lifetime: KEY_LIFETIME_MS } : null,
       hedgeAfter: repetition === "read" && random.chance(HEDGED) ? random.between(1, 200) : null,
     };

@@ -15,7 +15,11 @@ import type { Checked, Incoming } from "./route.ts";
 
 type Request = Checked<{ readonly timeout?: number | undefined }, unknown>;
 type ReadRequest = Checked<
-  { readonly timeout?: number | undefined; readonly consistency: Consistency },
+  {
+    readonly timeout?: number | undefined;
+    readonly consistency: Consistency;
+    readonly maxStaleness?: number | undefined;
+  },
   unknown
 >;
 
@@ -29,15 +33,13 @@ export function commandCall(name: string, ...args: readonly (Uint8Array | string
 }
 
 export function read(request: ReadRequest, call: CommandCall): Promise<Reply> {
-  const { incoming, query } = request;
-  const options = { ...timeoutOf(request), consistency: query.consistency };
-  return settle((done) => incoming.node.execute(call, options, done));
+  const options = readOptions(request);
+  return settle((done) => request.incoming.node.execute(call, options, done));
 }
 
 export function readShard(request: ReadRequest, group: GroupId, name: string, args: Args): Promise<Reply> {
-  const { incoming, query } = request;
-  const options = { ...timeoutOf(request), consistency: query.consistency };
-  return settle((done) => incoming.node.executeOn(group, commandCall(name, ...args), options, done));
+  const options = readOptions(request);
+  return settle((done) => request.incoming.node.executeOn(group, commandCall(name, ...args), options, done));
 }
 
 export function write(request: Request, call: CommandCall): Promise<Reply> {
@@ -66,6 +68,13 @@ export function succeeded(reply: Reply | undefined): Reply {
 
 async function settle(run: (done: (reply: Reply) => void) => void): Promise<Reply> {
   return succeeded(await new Promise<Reply>(run));
+}
+
+function readOptions(request: ReadRequest): CallOptions {
+  const { consistency, maxStaleness } = request.query;
+  if (maxStaleness !== undefined && consistency !== "stale")
+    throw malformed("maxStaleness", "it goes with consistency=stale");
+  return { ...timeoutOf(request), consistency, ...(maxStaleness === undefined ? {} : { maxStaleness }) };
 }
 
 function writeOptions(request: Request): CallOptions {

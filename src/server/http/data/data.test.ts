@@ -359,6 +359,13 @@ describe("what a request carries to the node", () => {
   it("is its timeout, its consistency and its idempotency key", async () => {
     await door.ask("GET", "/default/keys/a?consistency=stale&timeout=2s");
     expect(node.lastOptions).toEqual({ consistency: "stale", timeout: 2000 });
+    await door.ask("GET", "/default/keys/a?consistency=stale&maxStaleness=250ms");
+    expect(node.lastOptions).toEqual({ consistency: "stale", maxStaleness: 250 });
+    const contradiction = await door.ask("GET", "/default/keys/a?maxStaleness=250ms");
+    expect([contradiction.status, contradiction.text]).toEqual([
+      400,
+      expect.stringContaining("maxStaleness"),
+    ]);
     await door.ask("GET", "/default/keys/a", undefined, { "kvorum-timeout": "300ms" });
     expect(node.lastOptions).toEqual({ consistency: "linearizable", timeout: 300 });
     await door.ask("POST", "/default/counters/c/increment", undefined, {

@@ -84,10 +84,15 @@ const consistency = z
   .default("linearizable")
   .meta({ description: "What a read promises: the newest value, a replica's own order, or any past state." });
 
+const maxStaleness = duration.meta({
+  description:
+    "With `consistency=stale`: the read shows what was acknowledged so long before it, such as 500ms or 5s.",
+});
+
 /** Query parameters of every request. */
 export const COMMON = { timeout: timeout.optional(), keyEncoding };
 /** Of every read. */
-export const READING = { ...COMMON, consistency };
+export const READING = { ...COMMON, consistency, maxStaleness: maxStaleness.optional() };
 /** Of everything that answers page by page. */
 export const PAGING = {
   limit: z
