@@ -125,6 +125,7 @@ describe("README.md", () => {
   test("every block has a language that is tried here, or none", () => {
     expect(ofLanguage("sh").length).toBeGreaterThan(0);
     expect(ofLanguage("console").length).toBeGreaterThan(0);
+    expect(ofLanguage("ts").length).toBeGreaterThan(0);
     const others = blocks.filter(({ language }) => !["", "sh", "console", "ts"].includes(language));
     expect(others).toEqual([]);
   });

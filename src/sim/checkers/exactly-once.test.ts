@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkExactlyOnce, onceEventsOfList, type OnceEvent } from "./exactly-once.ts";
+import { checkAtLeastOnce, checkExactlyOnce, onceEventsOfList, type OnceEvent } from "./exactly-once.ts";
 import { drawn, type Row } from "./history.testkit.ts";
 import { formatVerdict } from "./verdict.ts";
 
@@ -45,5 +45,24 @@ describe("exactly once", () => {
       'request "a" was acknowledged but not applied',
     );
     expect(checkExactlyOnce(onceEventsOfList(drawn(rows([]).slice(0, 2)))).ok).toBe("unknown");
+  });
+});
+
+describe("at least once", () => {
+  it.each([
+    "issued applied applied acknowledged",
+    "issued applied",
+    "issued applied applied",
+    "issued refused",
+  ])("accepts: %s", (types) => {
+    expect(checkAtLeastOnce(events(types))).toEqual({ ok: true });
+  });
+
+  it.each([
+    ["issued acknowledged", "request r1 was acknowledged but not applied"],
+    ["issued refused applied applied", "request r1 was refused and yet applied"],
+    ["applied applied", "request r1 was never issued"],
+  ])("refuses: %s", (types, problem) => {
+    expect(formatVerdict(checkAtLeastOnce(events(types)))).toContain(problem);
   });
 });
