@@ -28,6 +28,7 @@ const CHECKERS: readonly (readonly [RegExp, string])[] = [
   [/no answer|not ready|stood still|healed|unanswered|succeed/, "liveness"],
   [/^unknown/, "a checker that cannot decide"],
   [/a session (does not|reads)|of a session|its session/, "session guarantees"],
+  [/a state from before a write/, "bounded staleness"],
   [/lost|acknowledged|nobody wrote|last read/, "no lost writes"],
   [/applied \d+ times|was (issued|refused|applied)/, "exactly-once"],
   [/values that live/, "expiry"],
