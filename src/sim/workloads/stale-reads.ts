@@ -4,6 +4,7 @@
  */
 import { checkLinearizability } from "../checkers/linearizability.ts";
 import { MODELS } from "../checkers/models.ts";
+import { checkNoFalseErrors } from "../checkers/no-false-errors.ts";
 import { checkSessionGuarantees } from "../checkers/sessions.ts";
 import { increment, numberOf, readCounter } from "./counters.ts";
 import { type MakeWorkload, numberedKeys, pick } from "./workload.ts";
@@ -31,7 +32,11 @@ export const staleReads: MakeWorkload = (prefix) => {
     verdicts: (operations) => {
       // Those of the typed client are stale; the last ones, through each node, are not.
       const fresh = operations.filter(({ f, node }) => f !== "read" || node !== undefined);
-      return [checkSessionGuarantees(operations), checkLinearizability(fresh, MODELS.counter)];
+      return [
+        checkNoFalseErrors(operations),
+        checkSessionGuarantees(operations),
+        checkLinearizability(fresh, MODELS.counter),
+      ];
     },
   };
 };
