@@ -68,7 +68,7 @@ function answerTo(error: FastifyError | KvorumError | Refusal): { status: number
     return { status: error.status, body: { code: error.code, message, definite: true } };
   if (error instanceof KvorumError) {
     const { code, hint, definite } = error;
-    return { status: 503, body: { code, message, hint, definite } };
+    return { status: code === "bad-request" ? 400 : 503, body: { code, message, hint, definite } };
   }
   const status = error.statusCode ?? 500;
   if (status < 500) return { status, body: { code: "bad-request", message, definite: true } };

@@ -176,11 +176,11 @@ export class FakeCluster {
     return { ok: true, detail: "" };
   }
 
-  /** Clients are not told. */
   dropKeyspace(name: string): void {
-    const at = this.#keyspaces.findIndex((keyspace) => keyspace.name === name);
-    for (const { groups } of this.#keyspaces.splice(at, 1))
-      for (const each of groups) this.#shards.delete(each);
+    this.#keyspaces.splice(
+      this.#keyspaces.findIndex((keyspace) => keyspace.name === name),
+      1,
+    );
   }
 
   get shards(): readonly FakeShard[] {
@@ -291,11 +291,12 @@ export class FakeCluster {
     const { faults, random } = this;
     if (this.down.has(node)) return;
     this.seen.push({ node, request });
-    const shard = this.#shards.get(request.group);
-    if (shard === undefined || this.starting.has(node)) {
+    const isKnown = this.#keyspaces.some(({ groups }) => groups.includes(request.group));
+    if (!isKnown || this.starting.has(node)) {
       this.#answer(done, failure("wrong-shard"), null, null);
       return;
     }
+    const shard = this.#shards.get(request.group)!;
     const needsLeader = request.write || request.consistency === "linearizable";
     if (needsLeader && shard.leader === null) {
       this.#answer(done, failure(random.chance(0.5) ? "no-leader" : "not-leader"), null, null);

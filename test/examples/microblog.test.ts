@@ -161,6 +161,7 @@ describe("the microblog", () => {
     [400, "too-long", () => post("tara", "x".repeat(281))],
     [400, "bad-request", () => post("tara", "hello", "?")],
     [400, "bad-request", () => api("GET", "/tara/timeline?from=nonsense")],
+    [400, "bad-request", () => api("GET", "?from=nonsense")],
     [413, "bad-request", () => post("tara", "x".repeat(100_000))],
   ])("refuses with %d and %s what cannot be", async (status, code, request) => {
     expect(await request()).toMatchObject({

@@ -42,11 +42,13 @@ function me() {
 async function click(what, user) {
   const id = crypto.randomUUID();
   const line = logLine(what, user, id);
+  const first = next;
+  next = (next + 1) % frontEnds.length;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    next = (next + 1) % frontEnds.length;
-    const name = `front end ${next + 1}`;
+    const at = (first + attempt) % frontEnds.length;
+    const name = `front end ${at + 1}`;
     try {
-      const response = await fetch(`${frontEnds[next]}/api/pages/${PAGE}/${what}`, {
+      const response = await fetch(`${frontEnds[at]}/api/pages/${PAGE}/${what}`, {
         method: "POST",
         headers: { "content-type": "application/json", "idempotency-key": id },
         body: JSON.stringify({ user }),

@@ -18,7 +18,7 @@ import type {
 } from "../../client/transport.ts";
 import { findCommand } from "../../data/commands.ts";
 import type { CommandCall } from "../../data/contract.ts";
-import type { AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
+import type { CallOptions, AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
 import type { Node } from "../../node/node.ts";
 import type { SimulatedClock } from "../simulated-clock.ts";
 import type { SimulatedCluster } from "../simulated-cluster.ts";
@@ -286,7 +286,7 @@ function submitTo(node: Node, request: ClientRequest, done: ReplyListener): void
     answer(failureOf(node.ready ? "wrong-shard" : "no-leader"), null);
     return;
   }
-  const options = {
+  const options: CallOptions = {
     timeout,
     consistency,
     atLeast,

@@ -133,7 +133,7 @@ export class TypedClient {
     done: (replies: Replies) => void,
   ): void {
     const random = this.#random;
-    const { calls, repetition = "at-most-once", consistency = "linearizable" } = operation;
+    const { calls, repetition = "at-most-once", consistency = "linearizable", maxStaleness } = operation;
     const isTransaction = calls.length > 1 || watched.length > 0;
     const isKeyed = repetition === "exactly-once" && random.chance(KEYED);
     const call: Omit<CallSpec, "deadline"> = {
@@ -144,7 +144,7 @@ export class TypedClient {
       write: isTransaction || calls[0]!.spec.access === "write",
       repetition,
       consistency,
-      maxStaleness: null,
+      maxStaleness: maxStaleness ?? null,
       idempotency: isKeyed ? { kind: "idempotency", key: this.#newKey(), lifetime: KEY_LIFETIME_MS } : null,
       hedgeAfter: repetition === "read" && random.chance(HEDGED) ? random.between(1, 200) : null,
     };

@@ -24,6 +24,8 @@ export interface PlannedOperation {
   readonly repetition?: Repetition;
   /** For reads of the typed client. Default linearizable. */
   readonly consistency?: Consistency;
+  /** For stale reads of the typed client, in milliseconds. */
+  readonly maxStaleness?: number;
   /** The version of the key that was read, or that was made. */
   version?(replies: readonly Reply[]): number;
   /**

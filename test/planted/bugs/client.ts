@@ -12,6 +12,23 @@ export const CLIENT_BUGS: readonly PlantedBug[] = [
     scenarios: ["stale-reads"],
   },
   {
+    name: "staleness-unbounded",
+    breaks:
+      "A replica serves a stale read with a bound without asking when it last confirmed with its leader.",
+    file: "src/node/router.ts",
+    find: `return this.#host.clock.now() - replica.freshAt > maxStaleness;`,
+    replace: `return this.#host.clock.now() - replica.freshAt > maxStaleness + 60_000;`,
+    scenarios: ["stale-reads"],
+  },
+  {
+    name: "reads-renew-themselves",
+    breaks: "A replica that has just served a stale read takes its state to be as fresh as that.",
+    file: "src/node/replica.ts",
+    find: `if (asked !== null) this.#freshAt = Math.max(this.#freshAt, asked);`,
+    replace: `this.#freshAt = this.#host.clock.now() + 0 * (asked ?? 0);`,
+    scenarios: ["stale-reads"],
+  },
+  {
     name: "client-forgets-what-it-saw",
     breaks: "The client does not note how far the log was from which an answer came.",
     file: "src/client/machine/machine.ts",
