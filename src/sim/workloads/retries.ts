@@ -5,6 +5,7 @@
 import { checkAtLeastOnce, checkExactlyOnce, onceEventsOfList } from "../checkers/exactly-once.ts";
 import { checkLinearizability } from "../checkers/linearizability.ts";
 import { MODELS } from "../checkers/models.ts";
+import { checkNoFalseErrors } from "../checkers/no-false-errors.ts";
 import { checkNoLostWrites, type LossyKind } from "../checkers/no-lost-writes.ts";
 import type { Verdict } from "../checkers/verdict.ts";
 import type { HistoryKey, Operation } from "../history/event.ts";
@@ -66,7 +67,10 @@ export const retries: MakeWorkload = (prefix) => {
       };
     },
     lastRead: read,
-    verdicts: (operations) => parts.flatMap((part) => verdictsOf(part, operations)),
+    verdicts: (operations) => [
+      checkNoFalseErrors(operations),
+      ...parts.flatMap((part) => verdictsOf(part, operations)),
+    ],
   };
 };
 

@@ -7,6 +7,7 @@ import { checkBoundedStaleness } from "../checkers/bounded-staleness.ts";
 import type { Reply } from "../../core/reply.ts";
 import { checkLinearizability } from "../checkers/linearizability.ts";
 import { MODELS } from "../checkers/models.ts";
+import { checkNoFalseErrors } from "../checkers/no-false-errors.ts";
 import { checkSessionGuarantees } from "../checkers/sessions.ts";
 import type { Operation } from "../history/event.ts";
 import { increment, numberOf, readCounter } from "./counters.ts";
@@ -44,6 +45,7 @@ export const staleReads: MakeWorkload = (prefix) => {
       const isFresh = ({ f, node }: Operation): boolean =>
         f !== "stale-read" && (f !== "read" || node !== undefined);
       return [
+        checkNoFalseErrors(operations),
         checkSessionGuarantees(operations.filter(({ f }) => f !== "stale-read")),
         checkBoundedStaleness(
           operations.filter(({ f }) => f !== "read"),
