@@ -11,7 +11,11 @@
  *
  * After a restart the start is the version of the state in the store; what is applied from the log after it is remembered as
  * it was the first time.
+ *
+ * Every write comes by here, and hardly any is ever watched: so events are bytes in blocks, and objects only for those who
+ * read. As objects that live for some thousand writes they cost the garbage collector more than everything else in a write.
  */
+import { binaryString } from "../core/bytes.ts";
 import { bodyOffset, type Header, isCollection, stringValue } from "./header.ts";
 
 /** `expire`: the key was removed because its time had come. A flush removes every key of the shard. */
@@ -33,7 +37,7 @@ export interface ChangeEvent {
 
 /** Looked at with every event: they may change. */
 export interface HistoryLimits {
-  /** Approximate memory of all events. */
+  /** Memory of all events; at most two blocks more. */
   readonly bytes: number;
   /** Changes in all events. */
   readonly changes: number;
@@ -47,25 +51,37 @@ export const MOST_VALUE_BYTES = 64 * 1024;
 /** An event that would take more than this share of the history is remembered without values. */
 const LARGEST_SHARE = 1 / 4;
 
-/** What an event and a change take besides key and value. */
-const EVENT_BYTES = 96;
-const CHANGE_BYTES = 64;
+/** Events stand in blocks of at most so many bytes; those of a small history are smaller. */
+const LARGEST_BLOCK = 64 * 1024;
+const SMALLEST_BLOCK = 1024;
+const BLOCKS = 8;
 
-/** What stands in the place of a key for a flush: the empty key is a key. */
-const FLUSHED = null;
+/** What follows the key: nothing, or the header with the value in it. */
+const KIND = { set: 0, setWithHeader: 1, delete: 2, expire: 3, flush: 4 } as const;
 
-/** A header stands for the value in it: views are made for those who read, not for every write. */
-interface Remembered {
-  readonly revision: number;
-  readonly keys: readonly (string | typeof FLUSHED)[];
-  /** For each key; null: set, and not carried. */
-  readonly states: readonly (Header | "delete" | "expire" | null)[];
-  readonly bytes: number;
+/** Enough for the length, revision and count of an event, and for kind and lengths of a change. */
+const EVENT_HEADER_BYTES = 20;
+const CHANGE_HEADER_BYTES = 12;
+/** A history that remembers only that keys came and went is bounded as well. */
+const FLUSH_BYTES = CHANGE_HEADER_BYTES;
+
+/**
+ * ```
+ * event   = bytes of all that follows u32 | revision varint | count varint | change × count
+ * change  = kind u8 | (not of a flush:) key length varint | key | (of setWithHeader:) header length varint | header
+ * ```
+ */
+interface Block {
+  readonly bytes: Uint8Array;
+  length: number;
+  /** The revision of its last event. */
+  last: number;
 }
 
 export class History {
   readonly #limits: HistoryLimits;
-  #events: Remembered[] = [];
+  #blocks: Block[] = [];
+  /** Where the oldest event stands in the first block. */
   #head = 0;
   #bytes = 0;
   #changes = 0;
@@ -100,12 +116,12 @@ export class History {
   }
 
   noteSet(key: string, header: Header): void {
-    this.#pending.delete(key);
+    if (this.#pending.size > 0) this.#pending.delete(key);
     this.#pending.set(key, header);
   }
 
   noteRemoval(key: string, kind: "delete" | "expire"): void {
-    this.#pending.delete(key);
+    if (this.#pending.size > 0) this.#pending.delete(key);
     this.#pending.set(key, kind);
   }
 
@@ -118,45 +134,63 @@ export class History {
   commit(revision: number): void {
     this.#revision = revision;
     if (this.#pending.size === 0 && !this.#flushed) return;
-    const keys: (string | typeof FLUSHED)[] = [];
-    const states: Remembered["states"][number][] = [];
-    let bytes = EVENT_BYTES;
+    let bytes = EVENT_HEADER_BYTES + (this.#flushed ? FLUSH_BYTES : 0);
     let valueBytes = 0;
-    if (this.#flushed) {
-      keys.push(FLUSHED);
-      states.push(null);
-    }
     for (const [key, state] of this.#pending) {
-      keys.push(key);
-      bytes += CHANGE_BYTES + key.length;
-      const carried = carriedBytes(state);
-      valueBytes += carried;
-      states.push(carried === 0 && typeof state !== "string" ? null : state);
+      bytes += CHANGE_HEADER_BYTES + key.length;
+      valueBytes += carriedBytes(state);
     }
+    // One event must not push out all others.
+    const withValues = bytes + valueBytes <= this.#limits.bytes * LARGEST_SHARE;
+    this.#write(revision, withValues, withValues ? bytes + valueBytes : bytes);
     this.#pending.clear();
     this.#flushed = false;
-    // One event must not push out all others.
-    if (bytes + valueBytes <= this.#limits.bytes * LARGEST_SHARE)
-      this.#add({ revision, keys, states, bytes: bytes + valueBytes });
-    else
-      this.#add({ revision, keys, states: states.map((state) => (isHeader(state) ? null : state)), bytes });
+    this.#trim();
   }
 
-  #add(event: Remembered): void {
-    this.#events.push(event);
-    this.#bytes += event.bytes;
-    this.#changes += event.keys.length;
-    while (this.#bytes > this.#limits.bytes || this.#changes > this.#limits.changes) {
-      const oldest = this.#events[this.#head]!;
-      // Its values are not to stay in memory until the array is moved.
-      this.#events[this.#head++] = FORGOTTEN;
-      this.#bytes -= oldest.bytes;
-      this.#changes -= oldest.keys.length;
-      this.#start = oldest.revision;
+  /** `most`: no less than the event will take. */
+  #write(revision: number, withValues: boolean, most: number): void {
+    const block = this.#blockWithRoom(most);
+    const { bytes } = block;
+    const begin = block.length;
+    let at = putVarint(bytes, begin + 4, revision);
+    at = putVarint(bytes, at, this.#pending.size + (this.#flushed ? 1 : 0));
+    if (this.#flushed) bytes[at++] = KIND.flush;
+    for (const [key, state] of this.#pending) {
+      const carried = withValues && carriedBytes(state) > 0;
+      bytes[at++] = typeof state === "string" ? KIND[state] : carried ? KIND.setWithHeader : KIND.set;
+      at = putVarint(bytes, at, key.length);
+      for (let i = 0; i < key.length; i++) bytes[at++] = key.charCodeAt(i);
+      if (carried) at = putBytes(bytes, at, state as Header);
     }
-    // Removing from the front one by one would move everything each time.
-    if (this.#head > 1024 && this.#head * 2 > this.#events.length) {
-      this.#events = this.#events.slice(this.#head);
+    putU32(bytes, begin, at - begin - 4);
+    block.length = at;
+    block.last = revision;
+    this.#bytes += at - begin;
+    this.#changes += this.#pending.size + (this.#flushed ? 1 : 0);
+  }
+
+  #blockWithRoom(most: number): Block {
+    const last = this.#blocks.at(-1);
+    if (last !== undefined && last.bytes.length - last.length >= most) return last;
+    // A history that has just begun does not take the memory of a full one.
+    const usual = Math.max(SMALLEST_BLOCK, Math.min(LARGEST_BLOCK, this.#limits.bytes / BLOCKS));
+    const grown = last === undefined ? SMALLEST_BLOCK : Math.min(usual, last.bytes.length * 2);
+    const block = { bytes: new Uint8Array(Math.max(Math.ceil(grown), most)), length: 0, last: 0 };
+    this.#blocks.push(block);
+    return block;
+  }
+
+  #trim(): void {
+    while (this.#bytes > this.#limits.bytes || this.#changes > this.#limits.changes) {
+      const oldest = this.#blocks[0]!;
+      const event = eventAt(oldest.bytes, this.#head);
+      this.#bytes -= event.end - this.#head;
+      this.#changes -= event.count;
+      this.#start = event.revision;
+      this.#head = event.end;
+      if (this.#head < oldest.length) continue;
+      this.#blocks.shift();
       this.#head = 0;
     }
   }
@@ -172,49 +206,118 @@ export class History {
   ): { readonly events: ChangeEvent[]; readonly upTo: number } {
     const events: ChangeEvent[] = [];
     let taken = 0;
-    for (let i = this.#find(revision); i < this.#events.length; i++) {
-      const remembered = this.#events[i]!;
-      const changes = changesUnder(remembered, prefix);
-      if (changes.length === 0) continue;
-      if (taken >= bytes) return { events, upTo: events.at(-1)!.revision };
-      events.push({ revision: remembered.revision, changes });
-      taken += remembered.bytes;
+    for (let i = this.#blockAfter(revision); i < this.#blocks.length; i++) {
+      const block = this.#blocks[i]!;
+      for (let at = i === 0 ? this.#head : 0; at < block.length;) {
+        const event = eventAt(block.bytes, at);
+        const size = event.end - at;
+        at = event.end;
+        if (event.revision <= revision) continue;
+        const changes = changesUnder(block.bytes, event, prefix);
+        if (changes.length === 0) continue;
+        if (taken >= bytes) return { events, upTo: events.at(-1)!.revision };
+        events.push({ revision: event.revision, changes });
+        taken += size;
+      }
     }
     return { events, upTo: Math.max(revision, this.#revision) };
   }
 
-  /** Where the first event after `revision` stands. */
-  #find(revision: number): number {
-    let low = this.#head;
-    let high = this.#events.length;
+  /** The first block with an event after `revision`. */
+  #blockAfter(revision: number): number {
+    let low = 0;
+    let high = this.#blocks.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#events[middle]!.revision <= revision) low = middle + 1;
+      if (this.#blocks[middle]!.last <= revision) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 }
 
-const FORGOTTEN: Remembered = { revision: 0, keys: [], states: [], bytes: 0 };
-
-const isHeader = (state: Remembered["states"][number]): state is Header =>
-  state !== null && typeof state !== "string";
-
-/** What the header keeps in memory, if its value is to be carried; 0: it is not. */
+/** What the header takes, if its value is to be carried; 0: it is not. */
 function carriedBytes(state: Header | "delete" | "expire"): number {
   if (typeof state === "string" || isCollection(state)) return 0;
   return state.length - bodyOffset(state) <= MOST_VALUE_BYTES ? state.length : 0;
 }
 
-function changesUnder({ keys, states }: Remembered, prefix: string): KeyChange[] {
+interface StoredEvent {
+  readonly revision: number;
+  readonly count: number;
+  /** Where its changes begin, and where the next event does. */
+  readonly changes: number;
+  readonly end: number;
+}
+
+function eventAt(bytes: Uint8Array, at: number): StoredEvent {
+  const size = ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+  const revision = varintAt(bytes, at + 4);
+  const count = varintAt(bytes, revision.end);
+  return { revision: revision.value, count: count.value, changes: count.end, end: at + 4 + size };
+}
+
+function changesUnder(
+  bytes: Uint8Array,
+  { changes: begin, count }: StoredEvent,
+  prefix: string,
+): KeyChange[] {
   const changes: KeyChange[] = [];
-  for (const [i, key] of keys.entries()) {
-    const state = states[i] ?? null;
-    if (key === FLUSHED) changes.push({ kind: "flush" });
-    else if (!key.startsWith(prefix)) continue;
-    else if (isHeader(state)) changes.push({ kind: "set", key, value: stringValue(state) });
-    else changes.push(state === null ? { kind: "set", key, value: null } : { kind: state, key });
+  let at = begin;
+  for (let left = count; left > 0; left--) {
+    const kind = bytes[at++]!;
+    if (kind === KIND.flush) {
+      changes.push({ kind: "flush" });
+      continue;
+    }
+    const keyBytes = varintAt(bytes, at);
+    at = keyBytes.end + keyBytes.value;
+    const key = binaryString(bytes.subarray(keyBytes.end, at));
+    let value: Uint8Array | null = null;
+    if (kind === KIND.setWithHeader) {
+      const headerBytes = varintAt(bytes, at);
+      at = headerBytes.end + headerBytes.value;
+      value = stringValue(bytes.subarray(headerBytes.end, at));
+    }
+    if (!key.startsWith(prefix)) continue;
+    if (kind === KIND.delete) changes.push({ kind: "delete", key });
+    else if (kind === KIND.expire) changes.push({ kind: "expire", key });
+    else changes.push({ kind: "set", key, value });
   }
   return changes;
+}
+
+function putVarint(bytes: Uint8Array, at: number, value: number): number {
+  let next = at;
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes[next++] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+  }
+  bytes[next++] = rest;
+  return next;
+}
+
+/** With their length before them. */
+function putBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {
+  const begin = putVarint(bytes, at, part.length);
+  bytes.set(part, begin);
+  return begin + part.length;
+}
+
+function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function varintAt(bytes: Uint8Array, at: number): { readonly value: number; readonly end: number } {
+  let value = 0;
+  let scale = 1;
+  for (let end = at; ; scale *= 0x80) {
+    const byte = bytes[end++]!;
+    value += (byte & 0x7f) * scale;
+    if (byte < 0x80) return { value, end };
+  }
 }
