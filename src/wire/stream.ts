@@ -10,7 +10,7 @@ import { PacketDecoder } from "../transport/packet-decoder.ts";
 import { MAX_OPERATION_BYTES } from "../node/sizes.ts";
 
 /** The largest operation, with what is around it. */
-const MAX_FRAME_BYTES = MAX_OPERATION_BYTES + 64 * 1024;
+export const MAX_FRAME_BYTES = MAX_OPERATION_BYTES + 64 * 1024;
 
 export interface FrameStreamOwner {
   /** A view of what was received: valid as long as it is held. */

@@ -122,6 +122,16 @@ describe("connecting", () => {
     db.close();
   });
 
+  test("what no frame can hold is refused, and the connection and what is on it stay", async () => {
+    const db = await connect(`kvorum://${node.addresses.resp}`, SCHEMA);
+    const other = db.hits.increment("beside");
+    const error = await errorOf(db.notes.set("large", "x".repeat(52 * 1024 * 1024)));
+    expect(error).toMatchObject({ code: "too-large", definite: true });
+    expect(await other).toBe(1);
+    expect(await db.hits.increment("beside")).toBe(2);
+    db.close();
+  });
+
   test("changes are watched over the socket, each once and in order, and on from any revision", async () => {
     const db = await connect(`kvorum://${node.addresses.resp}`, SCHEMA);
     const watch = db.notes.watch({ prefix: "w" });

@@ -14,13 +14,14 @@ import { Failure } from "../../core/reply.ts";
 import type { AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
 import type { ForwardedRequest } from "../../node/frames.ts";
 import {
+  type ClientMessage,
   decodeNodeMessage,
   encodeClientMessage,
   type NodeMessage,
   WIRE_VERSION,
   type WireTopology,
 } from "../../wire/messages.ts";
-import { FrameStream } from "../../wire/stream.ts";
+import { FrameStream, MAX_FRAME_BYTES } from "../../wire/stream.ts";
 import type { ReplyListener } from "../transport.ts";
 
 export interface LinkOptions {
@@ -112,8 +113,15 @@ export class Link {
   /** Only while it is attached. `id` of the request is replaced. */
   request(request: Omit<ForwardedRequest, "id">, done: ReplyListener): void {
     const id = ++this.#lastId;
+    const frame = encodeClientMessage({ type: "request", request: { ...request, id } });
+    if (frame.length > MAX_FRAME_BYTES) {
+      // The node would end the connection, with everything else on it.
+      const text = `TOOLARGE ${ERRORS["too-large"].sentence} The request has ${frame.length} bytes, over ${MAX_FRAME_BYTES}.`;
+      process.nextTick(() => done(new Failure(text, "too-large"), null, null));
+      return;
+    }
     this.#pending.set(id, done);
-    this.#send({ type: "request", request: { ...request, id } });
+    this.#sendFrame(frame);
   }
 
   admin(request: unknown, done: (result: AdminResult) => void): void {
@@ -155,8 +163,12 @@ export class Link {
     this.#fail("unreachable", "the client was closed");
   }
 
-  #send(message: Parameters<typeof encodeClientMessage>[0]): void {
-    this.#stream!.send(encodeClientMessage(message));
+  #send(message: ClientMessage): void {
+    this.#sendFrame(encodeClientMessage(message));
+  }
+
+  #sendFrame(frame: Uint8Array): void {
+    this.#stream!.send(frame);
     if (this.#watchdog !== null) return;
     this.#lastHeard = performance.now();
     this.#asked = false;

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Failure } from "../../core/reply.ts";
 import type { GroupId } from "../../core/ids.ts";
 import type { Operation } from "../../data/batch.ts";
 import { call } from "../../data/data.testkit.ts";
@@ -183,6 +184,20 @@ test("a watch tells what changes beside the replies, page by page, and ends with
   expect(told.at(1)).toMatchObject({ type: "watch-events", number: 7 });
   expect(told.at(-1)).toMatchObject({ type: "watch-end", code: "closing" });
   expect(node.watches.count).toBe(0);
+});
+
+test("a reply that no frame can hold is told as that, and the connection stays", async () => {
+  const client = await attach();
+  const group = node.groupOf("{h}1");
+  const keys = Array.from({ length: 4 }, (_, i) => `{h}${i}`);
+  for (const [i, key] of keys.entries()) client.command(i, group, "set", key, "x".repeat(14 * 1024 * 1024));
+  await client.until(() => client.received.length === 4);
+  client.command(9, group, "mget", ...keys);
+  client.command(10, group, "strlen", keys[0]!);
+  await client.until(() => client.received.length === 6);
+  const byId = new Map(replies(client).map((reply) => [reply.id, reply.reply]));
+  expect((byId.get(9) as Failure).code).toBe("too-large");
+  expect(byId.get(10)).toBe(14 * 1024 * 1024);
 });
 
 test("a frame that is no message ends the connection of whoever sent it", async () => {

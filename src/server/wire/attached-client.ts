@@ -6,8 +6,10 @@
  */
 import type { Socket } from "node:net";
 import { CodecError } from "../../core/bytes.ts";
+import type { Failure } from "../../core/reply.ts";
 import type { Logger } from "../../core/world.ts";
 import type { AdminResult, KvorumNode } from "../../node/api.ts";
+import { failureReply } from "../../node/failures.ts";
 import type { ForwardedRequest } from "../../node/frames.ts";
 import {
   type ClientMessage,
@@ -15,7 +17,7 @@ import {
   encodeNodeMessage,
   type NodeMessage,
 } from "../../wire/messages.ts";
-import { FrameStream, type FrameStreamOwner } from "../../wire/stream.ts";
+import { FrameStream, type FrameStreamOwner, MAX_FRAME_BYTES } from "../../wire/stream.ts";
 import { parseAdminRequest } from "../http/admin-schema.ts";
 import type { Access } from "../security/access.ts";
 import { administer } from "../security/administer.ts";
@@ -138,7 +140,10 @@ export class AttachedClient implements FrameStreamOwner {
     const { group, id } = request;
     runCall(this.#host.node, this.#who.access(), request, (reply, index) => {
       this.#finish(bytes);
-      this.#send({ type: "reply", id, reply, index, leader: this.#host.node.leaderOf(group) });
+      const leader = this.#host.node.leaderOf(group);
+      const answer = encodeNodeMessage({ type: "reply", id, reply, index, leader });
+      if (answer.length <= MAX_FRAME_BYTES) this.#stream.send(answer);
+      else this.#send({ type: "reply", id, reply: tooLong(request, answer.length), index, leader });
       this.#settle();
       this.#closeWhenDone();
     });
@@ -216,3 +221,10 @@ export class AttachedClient implements FrameStreamOwner {
     }
   }
 }
+
+/** A reply that no frame can hold; what was done stays done. */
+const tooLong = ({ write }: ForwardedRequest, bytes: number): Failure =>
+  failureReply(
+    write ? "reply-forgotten" : "too-large",
+    `The reply has ${bytes} bytes, over ${MAX_FRAME_BYTES}.`,
+  );
