@@ -15,3 +15,13 @@ mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "elections.md"), page);
 writeFileSync(join(folder, "elections.svg"), plot);
 console.log(`written: ${join(folder, "elections.md")} and elections.svg`);
+
+for (const [name, measure] of [
+  ["merkle", "measureMerkle"],
+  ["rings", "measureRings"],
+  ["staleness", "measureStaleness"],
+]) {
+  const experiment = await import(pathToFileURL(join(ROOT, `dist/sim/experiments/${name}.js`)).href);
+  writeFileSync(join(folder, `${name}.md`), experiment[measure]((line) => console.log(line)).page);
+  console.log(`written: ${join(folder, `${name}.md`)}`);
+}
