@@ -3,10 +3,10 @@ import { invariant } from "../core/assert.ts";
 import type { Operation } from "../data/batch.ts";
 import { findCommand } from "../data/commands.ts";
 import type { CommandCall } from "../data/contract.ts";
-import type { ForwardedRequest } from "../node/frames.ts";
+import type { ClientRequest as NodeRequest } from "../node/client-request.ts";
 import type { ClientCommand, ClientRequest } from "./transport.ts";
 
-export function toForwarded(request: ClientRequest): Omit<ForwardedRequest, "id"> {
+export function toForwarded(request: ClientRequest): NodeRequest {
   const { group, write, consistency, atLeast, maxStaleness, timeout } = request;
   return { group, write, consistency, atLeast, maxStaleness, timeout, operation: operationOf(request) };
 }

@@ -169,7 +169,7 @@ function readU64(bytes: Uint8Array, at: number): number {
   return readU32(bytes, at) * TWO_32 + readU32(bytes, at + 4);
 }
 
-function readU32(bytes: Uint8Array, at: number): number {
+export function readU32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
@@ -178,7 +178,7 @@ function writeU64(bytes: Uint8Array, at: number, value: number): void {
   writeU32(bytes, at + 4, value % TWO_32);
 }
 
-function writeU32(bytes: Uint8Array, at: number, value: number): void {
+export function writeU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;

@@ -16,7 +16,7 @@
  * read. As objects that live for some thousand writes they cost the garbage collector more than everything else in a write.
  */
 import { binaryString } from "../core/bytes.ts";
-import { bodyOffset, type Header, isCollection, stringValue } from "./header.ts";
+import { bodyOffset, type Header, isCollection, readU32, stringValue, writeU32 } from "./header.ts";
 
 /** `expire`: the key was removed because its time had come. A flush removes every key of the shard. */
 export type KeyChange =
@@ -163,7 +163,7 @@ export class History {
       for (let i = 0; i < key.length; i++) bytes[at++] = key.charCodeAt(i);
       if (carried) at = putBytes(bytes, at, state as Header);
     }
-    putU32(bytes, begin, at - begin - 4);
+    writeU32(bytes, begin, at - begin - 4);
     block.length = at;
     block.last = revision;
     this.#bytes += at - begin;
@@ -251,7 +251,7 @@ interface StoredEvent {
 }
 
 function eventAt(bytes: Uint8Array, at: number): StoredEvent {
-  const size = ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+  const size = readU32(bytes, at);
   const revision = varintAt(bytes, at + 4);
   const count = varintAt(bytes, revision.end);
   return { revision: revision.value, count: count.value, changes: count.end, end: at + 4 + size };
@@ -303,13 +303,6 @@ function putBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {
   const begin = putVarint(bytes, at, part.length);
   bytes.set(part, begin);
   return begin + part.length;
-}
-
-function putU32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
 }
 
 function varintAt(bytes: Uint8Array, at: number): { readonly value: number; readonly end: number } {

@@ -10,8 +10,7 @@ import type {
   TransportListener,
 } from "../client/transport.ts";
 import type { AdminResult, KvorumNode, WatchHandle, WatchListener, WatchOptions } from "../node/api.ts";
-import { FULL_ACCESS } from "../server/security/access.ts";
-import { runCall } from "../server/wire/call.ts";
+import { runClientRequest } from "../node/client-request.ts";
 
 export class NodeTransport implements ClientTransport {
   readonly #node: KvorumNode;
@@ -48,7 +47,7 @@ export class NodeTransport implements ClientTransport {
   send(_node: NodeId, request: ClientRequest, done: ReplyListener): void {
     const { group } = request;
     let returned = false;
-    runCall(this.#node, FULL_ACCESS, { id: 0, ...toForwarded(request) }, (reply, index) => {
+    runClientRequest(this.#node, toForwarded(request), (reply, index) => {
       const answer = (): void => done(reply, this.#node.leaderOf(group), index);
       if (returned) answer();
       else this.#clock.defer(answer);

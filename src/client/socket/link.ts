@@ -12,7 +12,7 @@ import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { GroupId } from "../../core/ids.ts";
 import { Failure } from "../../core/reply.ts";
 import type { AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
-import type { ForwardedRequest } from "../../node/frames.ts";
+import type { ClientRequest } from "../../node/client-request.ts";
 import {
   type ClientMessage,
   decodeNodeMessage,
@@ -111,7 +111,7 @@ export class Link {
   }
 
   /** Only while it is attached. `id` of the request is replaced. */
-  request(request: Omit<ForwardedRequest, "id">, done: ReplyListener): void {
+  request(request: ClientRequest, done: ReplyListener): void {
     const id = ++this.#lastId;
     const frame = encodeClientMessage({ type: "request", request: { ...request, id } });
     if (frame.length > MAX_FRAME_BYTES) {

@@ -2,27 +2,25 @@
  * The typed client's way to simulated nodes: connections that take time, lose requests and replies, repeat requests, break,
  * and end with the process that they lead to. Keeps what `ClientTransport` promises, and no more.
  */
-import { invariant } from "../../core/assert.ts";
-import { binaryBytes } from "../../core/bytes.ts";
 import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { GroupId, NodeId } from "../../core/ids.ts";
 import type { Millis } from "../../core/machine.ts";
 import { Failure, type Reply } from "../../core/reply.ts";
+import { toForwarded } from "../../client/operations.ts";
 import type {
-  ClientCommand,
   ClientRequest,
   ClientTransport,
   KeyspaceDefinition,
   ReplyListener,
   TransportListener,
 } from "../../client/transport.ts";
-import { findCommand } from "../../data/commands.ts";
-import type { CommandCall } from "../../data/contract.ts";
-import type { CallOptions, AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
+import type { AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
+import { runClientRequest } from "../../node/client-request.ts";
 import type { Node } from "../../node/node.ts";
 import type { SimulatedClock } from "../simulated-clock.ts";
 import type { SimulatedCluster } from "../simulated-cluster.ts";
 import type { SimulatedRandom } from "../simulated-random.ts";
+import { commandCall } from "../workloads/workload.ts";
 import { type ClientNetworkFaults, NO_CLIENT_FAULTS } from "./client-network.ts";
 
 /** How soon somebody else is asked for the topology. */
@@ -250,7 +248,7 @@ export class SimulatedClientTransport implements ClientTransport {
   #endSession({ name }: Connection, { group }: ClientRequest, token: number): void {
     this.#later(this.#random.between(0, 100), () => {
       const { node, clock } = this.#hostOf(name) ?? {};
-      const call = callOf({ name: ".session-close", args: [binaryBytes(String(token))] });
+      const call = commandCall(".session-close", String(token));
       if (node && clock) clock.deliver(() => node.executeOn(group, call, {}, () => undefined));
     });
   }
@@ -275,34 +273,8 @@ const failureOf = (code: ErrorCode): Failure =>
 const isDefiniteFailure = (reply: Reply): boolean =>
   reply instanceof Failure && reply.code !== null && ERRORS[reply.code].definite;
 
-/** As the node's door for typed clients does it (`server/wire/call.ts`). */
 function submitTo(node: Node, request: ClientRequest, done: ReplyListener): void {
-  const { group, operation, timeout, consistency, atLeast, maxStaleness, envelope } = request;
-  const answer = (reply: Reply, index: number | null): void => done(reply, node.leaderOf(group), index);
-  const calls = (operation.kind === "transaction" ? operation.calls : [operation]).map(callOf);
-  const watched = operation.kind === "transaction" ? operation.watched : [];
-  const keys = [...calls.flatMap(keysOf), ...watched.map(({ key }) => key)];
-  if (keys.some((key) => node.groupOfKey(key) !== group)) {
-    answer(failureOf(node.ready ? "wrong-shard" : "no-leader"), null);
-    return;
-  }
-  const options: CallOptions = {
-    timeout,
-    consistency,
-    atLeast,
-    ...(maxStaleness === null ? {} : { maxStaleness }),
-    ...(envelope === null ? {} : { envelope }),
-  };
-  if (operation.kind === "transaction") node.transaction(calls, watched, options, answer);
-  else if (keys.length === 0) node.executeOn(group, calls[0]!, options, answer);
-  else node.execute(calls[0]!, options, answer);
+  runClientRequest(node, toForwarded(request), (reply, index) =>
+    done(reply, node.leaderOf(request.group), index),
+  );
 }
-
-function callOf({ name, args }: ClientCommand): CommandCall {
-  const spec = findCommand(name);
-  invariant(spec !== undefined, `there is a command ${name}`);
-  return { spec, args };
-}
-
-const keysOf = ({ spec, args }: CommandCall): readonly Uint8Array[] =>
-  spec.keys(args).map((position) => args[position]!);
