@@ -29,9 +29,10 @@ mkdirSync(folder, { recursive: true });
 for (const [name, measure] of Object.entries(EXPERIMENTS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const module = await import(pathToFileURL(join(ROOT, `dist/sim/experiments/${name}.js`)).href);
-  const measured = module[measure]((line) => console.log(line));
-  const { page, plot } = typeof measured === "string" ? { page: measured } : measured;
+  const start = performance.now();
+  const { page, plot } = module[measure]((line) => console.log(line));
   writeFileSync(join(folder, `${name}.md`), page);
-  if (plot !== undefined) writeFileSync(join(folder, `${name}.svg`), plot);
-  console.log(`written: ${join(folder, `${name}.md`)}${plot === undefined ? "" : ` and ${name}.svg`}`);
+  writeFileSync(join(folder, `${name}.svg`), plot);
+  const seconds = Math.round((performance.now() - start) / 1000);
+  console.log(`written in ${seconds} s: ${join(folder, `${name}.md`)} and ${name}.svg`);
 }

@@ -46,7 +46,7 @@ export class NodeNetwork implements Place {
 
   #addNode(node: number, bridge: string): void {
     const namespace = namespaceOf(process.pid, node);
-    const outside = `${bridge}n${node}`;
+    const outside = outsideOf(process.pid, node);
     run("ip", "netns", "add", namespace);
     run("ip", "link", "add", outside, "type", "veth", "peer", "name", INTERFACE, "netns", namespace);
     run("ip", "link", "set", outside, "master", bridge, "up");
@@ -98,8 +98,11 @@ export class NodeNetwork implements Place {
 
   /** Takes everything away that was made here. Never throws. */
   remove(): void {
-    for (let node = 1; node <= this.#nodes; node++)
+    for (let node = 1; node <= this.#nodes; node++) {
+      // By itself it would go with the namespace, but some time later, and the next network may have the same names.
+      tryToRun("ip", "link", "del", outsideOf(process.pid, node));
       tryToRun("ip", "netns", "del", namespaceOf(process.pid, node));
+    }
     tryToRun("ip", "link", "del", bridgeOf(process.pid));
   }
 
@@ -190,6 +193,8 @@ function endProcess(pid: number): void {
 
 const namespaceOf = (pid: number, node: number): string => `kvorum-chaos-${pid}-n${node}`;
 const bridgeOf = (pid: number): string => `kvc${pid}`;
+/** The end of a node's cable that is plugged into the bridge. */
+const outsideOf = (pid: number, node: number): string => `${bridgeOf(pid)}n${node}`;
 
 function run(program: string, ...args: readonly string[]): void {
   const failure = tryToRun(program, ...args);

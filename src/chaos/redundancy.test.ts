@@ -28,6 +28,7 @@ function cluster({ voters = [1, 2, 3], learners = [], lag = {}, led = true }: To
     learners: (told.learners ?? []).map(id),
     lag: told.lag ?? {},
     failed: null,
+    detail: null,
   });
   const shardList = [
     { group: 5 as GroupId, keyspace: "k", shard: 0, replicas: [1, 2, 3].map(id), leader: null },
@@ -42,7 +43,19 @@ function cluster({ voters = [1, 2, 3], learners = [], lag = {}, led = true }: To
     ready: true,
     uptimeMilliseconds: 1,
     nodes: [],
-    keyspaces: [{ name: "k", replication: "raft", replicas: 3, shards: 1, limits, shardList }],
+    keyspaces: [
+      {
+        name: "k",
+        replication: "raft",
+        replicas: 3,
+        shards: 1,
+        limits,
+        quorum: null,
+        conflicts: null,
+        placement: "spread",
+        shardList,
+      },
+    ],
     replicas: [replica(0, number === 1, {}), replica(5, led && number === 1, { voters, learners, lag })],
     storage: { healthy: true, problem: null, logBytes: 0, overlayBytes: 0 },
     loopLagMilliseconds: 0,

@@ -1,6 +1,6 @@
 /** The state of a whole cluster, put together from what each node says about itself. */
 import type { NodeId } from "../core/ids.ts";
-import type { NodeInfo, NodeStatus, ReplicaStatus } from "../node/api.ts";
+import { isMerging, type NodeInfo, type NodeStatus, type ReplicaStatus } from "../node/api.ts";
 import { fetchStatus, reachNode, type Reached, urlOfHost, whyUnreachable } from "./http-client.ts";
 
 export interface NodeView {
@@ -22,6 +22,8 @@ export interface ShardView {
   readonly group: number;
   readonly keyspace: string;
   readonly shard: number;
+  /** Its replicas merge: they have no leader, and need none. */
+  readonly merging: boolean;
   /** The leader by the newest term that any node reports; null while there is none. */
   readonly leader: string | null;
   readonly term: number | null;
@@ -76,6 +78,7 @@ function unjoined(status: NodeStatus, url: string): NodeView {
     http: new URL(url).host,
     peer: "",
     up: true,
+    membership: null,
   };
   return { info, status, problem: null };
 }
@@ -92,7 +95,11 @@ function shardViews(seen: NodeStatus, nodes: readonly NodeView[]): ShardView[] {
     }
   }
 
-  const view = (group: number, keyspace: string, shard: number, members: readonly number[]): ShardView => {
+  const view = (
+    { group, keyspace, shard }: Pick<ShardView, "group" | "keyspace" | "shard">,
+    members: readonly number[],
+    merging = false,
+  ): ShardView => {
     const known = reports.get(group) ?? [];
     const newest = known.reduce<ReplicaStatus | null>(
       (best, { replica }) => (best === null || replica.term > best.term ? replica : best),
@@ -108,6 +115,7 @@ function shardViews(seen: NodeStatus, nodes: readonly NodeView[]): ShardView[] {
       group,
       keyspace,
       shard,
+      merging,
       leader: nameOf(leader),
       term: newest?.term ?? null,
       commitIndex: known.length === 0 ? null : Math.max(...known.map(({ replica }) => replica.commitIndex)),
@@ -126,9 +134,9 @@ function shardViews(seen: NodeStatus, nodes: readonly NodeView[]): ShardView[] {
   const system = reports.get(0)?.[0]?.replica;
   const systemMembers = system === undefined ? [] : [...system.voters, ...system.learners];
   return [
-    ...(system === undefined ? [] : [view(0, "(system)", 0, systemMembers)]),
+    ...(system === undefined ? [] : [view({ group: 0, keyspace: "(system)", shard: 0 }, systemMembers)]),
     ...seen.keyspaces.flatMap((keyspace) =>
-      keyspace.shardList.map((shard) => view(shard.group, shard.keyspace, shard.shard, shard.replicas)),
+      keyspace.shardList.map((shard) => view(shard, shard.replicas, isMerging(keyspace.replication))),
     ),
   ];
 }

@@ -1,6 +1,7 @@
 /** Asks nodes over HTTP, for the commands that look at a cluster or administer it. */
-import type { NodeStatus } from "../node/api.ts";
+import type { MembershipInfo, NodeStatus } from "../node/api.ts";
 import type { Grant } from "../node/catalog/users.ts";
+import type { Explanation } from "../node/explain.ts";
 import type { AdminInput } from "../server/security/administer.ts";
 import { CliError, codeOf, EXIT, messageOf, usage } from "./failure.ts";
 import { type HttpAnswer, requestJson } from "./http-request.ts";
@@ -66,6 +67,11 @@ export async function fetchStatus(url: string, timeoutMs = STATUS_TIMEOUT_MS): P
   return body as NodeStatus;
 }
 
+export async function fetchMembers(url: string): Promise<MembershipInfo> {
+  const { body } = await answerOf(await requestJson("GET", `${url}/v1/members`, STATUS_TIMEOUT_MS));
+  return body as MembershipInfo;
+}
+
 export interface ListedUser {
   readonly name: string;
   readonly grants: readonly Grant[];
@@ -74,6 +80,12 @@ export interface ListedUser {
 export async function listUsers(url: string): Promise<readonly ListedUser[]> {
   const { body } = await answerOf(await requestJson("GET", `${url}/v1/users`, STATUS_TIMEOUT_MS));
   return body as readonly ListedUser[];
+}
+
+export async function fetchExplanation(url: string, keyspace: string): Promise<Explanation> {
+  const path = `/v1/keyspaces/${encodeURIComponent(keyspace)}/explain`;
+  const { body } = await answerOf(await requestJson("GET", `${url}${path}`, STATUS_TIMEOUT_MS));
+  return body as Explanation;
 }
 
 /** Who is not let in is told so at once: another node would say the same. */

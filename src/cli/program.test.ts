@@ -4,6 +4,8 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { nodeId } from "../core/ids.ts";
+import type { NodeStatus } from "../node/api.ts";
+import { noMembership } from "../node/members.ts";
 import type { RunningServer } from "../server/start-server.ts";
 import { fakeNode, fakeStatus, type FakeNode } from "../server/http/fake-node.testkit.ts";
 import { startHttpServer } from "../server/http/http-server.ts";
@@ -84,7 +86,19 @@ describe("help", () => {
   it("lists every command, with examples and exit codes", async () => {
     const { run, out } = fakeProcess();
     expect(await run("--help")).toBe(0);
-    for (const word of ["dev", "serve", "status", "keyspace", "node", "get", "set", "del", "exec", "shell"]) {
+    for (const word of [
+      "dev",
+      "serve",
+      "status",
+      "members",
+      "keyspace",
+      "node",
+      "get",
+      "set",
+      "del",
+      "exec",
+      "shell",
+    ]) {
       expect(out()).toMatch(new RegExp(`^  ${word}\\b`, "m"));
     }
     expect(out()).toContain("Examples:");
@@ -127,7 +141,7 @@ describe("a wrong command line is refused with what is wrong and what to do", ()
     [["keyspace", "create"], /missing required argument 'name'/],
     [["keyspace", "create", "a", "--shards", "none"], /--shards: "none" is not a whole number/],
     [["keyspace", "create", "a", "--max-value-bytes", "huge"], /--max-value-bytes: "huge" is not a size/],
-    [["keyspace", "create", "a", "--replication", "gossip"], /"gossip" does not exist in this version/],
+    [["keyspace", "create", "a", "--replication", "hope"], /there is no "hope"[^]*raft, gossip, quorum/],
     [["keyspace", "alter", "a"], /nothing to change/],
     [["node", "transfer-leader", "1"], /required option '--to <node>' not specified/],
     [["get"], /missing required argument 'key'/],
@@ -156,9 +170,9 @@ describe("kvorum status", () => {
     expect(await run("status", "--url", url)).toBe(0);
     const page = out().replaceAll(/127\.0\.0\.1:\d+/g, "ADDRESS");
     expect(page).toContain("cluster 00112233  2 of 3 nodes ready  kvorum 0.1.0");
-    expect(page).toMatch(/^n1 +ready +1 +3 +ADDRESS/m);
-    expect(page).toMatch(/^n2 +ready +1\+system +3 +ADDRESS/m);
-    expect(page).toMatch(/^n3 +connection refused/m);
+    expect(page).toMatch(/^n1 +ready +alive +1 +3 +ADDRESS/m);
+    expect(page).toMatch(/^n2 +ready +alive +1\+system +3 +ADDRESS/m);
+    expect(page).toMatch(/^n3 +connection refused +suspect/m);
     expect(page).toMatch(/^\(system\) +0 +0 +n2 +2 +12 +n1 0 {2}n2\* {2}n3 \?$/m);
     expect(page).toMatch(/^default +0 +1 +n1 +2 +12 +n1\* {2}n2 0 {2}n3 \?$/m);
     expect(page).toMatch(/^default +1 +2 +n2 +2 +12 +n1 -3 {2}n2\* {2}n3 \?$/m);
@@ -241,6 +255,27 @@ describe("kvorum status", () => {
   });
 });
 
+describe("kvorum members", () => {
+  it("lists who is alive, as the node that answers knows it", async () => {
+    const { run, out } = fakeProcess();
+    expect(await run("members", "--url", await http(fakeNode()))).toBe(0);
+    expect(out()).toContain("as n1 knows it  0 of 1 alive");
+    expect(out()).toMatch(/^n3 +3 +suspect +1\.5 s +2 +127\.0\.0\.1:7432 +#2$/m);
+    expect(out()).toContain("n1: well; 0 probes");
+    const json = fakeProcess();
+    await json.run("members", "--json", "--url", await http(fakeNode()));
+    expect(JSON.parse(json.out())).toMatchObject({ name: "n1", members: [{ name: "n3" }] });
+  });
+
+  it("says so where a node keeps none", async () => {
+    const node = fakeNode();
+    node.members = () => noMembership("n1");
+    const { run, err } = fakeProcess();
+    expect(await run("members", "--url", await http(node))).toBe(1);
+    expect(err()).toContain("n1 keeps no membership");
+  });
+});
+
 it("kvorum status --watch redraws in place on a terminal, and never more than fits", async () => {
   const { url } = await cluster();
   const terminal = fakeProcess({ isTTY: true });
@@ -251,6 +286,21 @@ it("kvorum status --watch redraws in place on a terminal, and never more than fi
   const pages = terminal.out().split("\u001b[H").slice(1);
   expect(pages.length).toBeGreaterThan(1);
   expect(pages.every((page) => page.split("\n").length - 1 === 7 && page.endsWith("\u001b[J"))).toBe(true);
+});
+
+/** As if the keyspace had been created with `--replication quorum`. */
+const merging = (state: NodeStatus): NodeStatus => ({
+  ...state,
+  keyspaces: state.keyspaces.map((keyspace) => ({
+    ...keyspace,
+    replication: "quorum",
+    quorum: { r: 1, w: 2, sloppy: true },
+    conflicts: "latest",
+    shardList: keyspace.shardList.map((shard) => ({ ...shard, leader: null })),
+  })),
+  replicas: state.replicas.map((replica) =>
+    replica.keyspace === "default" ? { ...replica, leader: null, role: "holder" } : replica,
+  ),
 });
 
 describe("kvorum keyspace", () => {
@@ -274,6 +324,70 @@ describe("kvorum keyspace", () => {
     ]);
   });
 
+  it("creates one that merges, and leaves it to the cluster what contradicts itself", async () => {
+    const { url, nodes } = await cluster();
+    const created = async (line: string) => {
+      const { run, err } = fakeProcess();
+      const code = await run("keyspace", "create", "likes", ...line.split(" "), "--url", url);
+      return code === 0 ? nodes[0]!.adminRequests.at(-1) : err();
+    };
+    expect(await created("--replication quorum --n 3 --r 1 --w 2 --strict --conflicts siblings")).toEqual({
+      type: "keyspace-create",
+      spec: {
+        name: "likes",
+        replication: "quorum",
+        replicas: 3,
+        quorum: { r: 1, w: 2, sloppy: false },
+        conflicts: "siblings",
+      },
+    });
+    expect(await created("--w 1")).toMatchObject({ spec: { replication: "raft", quorum: { w: 1 } } });
+    expect(await created("--placement ring")).toMatchObject({ spec: { placement: "ring" } });
+    expect(await created("--placement here")).toContain("one of spread, ring, rendezvous");
+    expect(await created("--replication hope")).toContain("Choose one of raft, gossip, quorum.");
+    expect(await created("--replication gossip --conflicts first")).toContain("one of latest, siblings");
+    expect(await created("--n 3 --replicas 3")).toContain("--n and --replicas say the same");
+  });
+
+  it("explains what one promises", async () => {
+    const { url, nodes } = await cluster();
+    const ordered = fakeProcess();
+    expect(await ordered.run("explain", "default", "--url", url)).toBe(0);
+    expect(ordered.out()).toMatch(/^default +ordered: raft, 3 replicas, 2 shards$/m);
+    expect(ordered.out()).toMatch(/^a read +Reads are linearizable/m);
+    nodes[0]!.state = merging(nodes[0]!.state);
+    const text = fakeProcess();
+    await text.run("explain", "default", "--url", url);
+    expect(text.out()).toMatch(/^default +merging: quorum \(r 1, w 2, sloppy\)/m);
+    expect(text.out()).toMatch(/^staleness +Not measured yet/m);
+    expect(text.out()).toMatch(/^refused +linearizable and sequential reads: /m);
+    expect(
+      Math.max(
+        ...text
+          .out()
+          .split("\n")
+          .map((line) => line.length),
+      ),
+    ).toBeLessThanOrEqual(100);
+    const json = fakeProcess();
+    await json.run("explain", "default", "--json", "--url", url);
+    expect(JSON.parse(json.out())).toMatchObject({ kind: "merging", quorum: { readsSeeNewest: false } });
+    const missing = fakeProcess();
+    expect(await missing.run("explain", "defualt", "--url", url)).toBe(1);
+    expect(missing.err()).toContain("Did you mean default?");
+  });
+
+  it("does not call one that merges leaderless", async () => {
+    const { url, nodes } = await cluster();
+    for (const node of nodes) node.state = merging(node.state);
+    const described = fakeProcess();
+    await described.run("keyspace", "describe", "default", "--url", url);
+    expect(described.out()).toMatch(/^ +1 +2 +- +n1 n2 n3/m);
+    const status = fakeProcess();
+    await status.run("status", "--url", url);
+    expect(status.out()).not.toContain("without a leader");
+  });
+
   it("lists and describes", async () => {
     const { url } = await cluster();
     const list = fakeProcess();
@@ -281,7 +395,7 @@ describe("kvorum keyspace", () => {
     expect(list.out()).toMatch(/^default +raft +3 +2 +16 MiB +64 KiB$/m);
     const describe_ = fakeProcess();
     await describe_.run("keyspace", "describe", "default", "--url", url);
-    expect(describe_.out()).toContain("a write is acknowledged once a majority has it on disk");
+    expect(describe_.out()).toContain("A write is acknowledged once 2 of 3 replicas have it on disk.");
     expect(describe_.out()).toMatch(/^ +1 +2 +n2 +n1 n2 n3 +12$/m);
     const missing = fakeProcess();
     expect(await missing.run("keyspace", "describe", "defualt", "--url", url)).toBe(1);

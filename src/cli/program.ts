@@ -37,9 +37,19 @@ const COMMANDS: readonly (readonly [usage: string, description: string, load: ()
     async () => (await import("./commands/status.ts")).defineStatus,
   ],
   [
+    "members",
+    "List the members of a cluster, and who of them is alive, as one node knows it from the others.",
+    async () => (await import("./commands/members.ts")).defineMembers,
+  ],
+  [
     "keyspace",
     "Create, look at, change and drop keyspaces.",
     async () => (await import("./commands/keyspace.ts")).defineKeyspace,
+  ],
+  [
+    "explain <keyspace>",
+    "Tell what a keyspace promises: when a write is done, what a read sees, what may fail.",
+    async () => (await import("./commands/explain.ts")).defineExplain,
   ],
   [
     "user",

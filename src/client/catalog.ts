@@ -1,6 +1,6 @@
 /** What the client declares about its keyspaces, held against what the cluster has. */
 import { KvorumError } from "../core/errors.ts";
-import type { KeyspaceInfo } from "../node/api.ts";
+import { isMerging, type KeyspaceInfo } from "../node/api.ts";
 import type { Descriptor, KeyspaceOptions } from "./schema/keyspaces.ts";
 import type { KeyspaceDefinition, Topology } from "./transport.ts";
 
@@ -19,14 +19,20 @@ export function drift(declared: Declarations, { keyspaces }: Topology): KvorumEr
   );
 }
 
+/** Replication is compared even where it is left out: the calls of an ordered keyspace promise more than a merging one keeps. */
 function differencesOf(options: KeyspaceOptions, actual: KeyspaceInfo): string[] {
-  const { replication, replicas, shards, limits } = options;
+  const { replication = "raft", replicas, shards, limits, quorum, conflicts, placement } = options;
   const pairs = {
     replication: [replication, actual.replication],
     replicas: [replicas, actual.replicas],
     shards: [shards, actual.shards],
     maxKeyBytes: [limits?.maxKeyBytes, actual.limits.maxKeyBytes],
     maxValueBytes: [limits?.maxValueBytes, actual.limits.maxValueBytes],
+    r: [quorum?.r, actual.quorum?.r],
+    w: [quorum?.w, actual.quorum?.w],
+    sloppy: [quorum?.sloppy, actual.quorum?.sloppy],
+    conflicts: [conflicts, actual.conflicts],
+    placement: [placement, actual.placement],
   };
   return Object.entries(pairs)
     .filter(([, [wanted, found]]) => wanted !== undefined && wanted !== found)
@@ -42,22 +48,25 @@ export function missing(declared: Declarations, { keyspaces }: Topology): Keyspa
 
 /** Without what a JavaScript caller may have put there besides. */
 function definitionOf(name: string, options: KeyspaceOptions): KeyspaceDefinition {
-  const { replication, replicas, shards, limits } = options;
+  const { replication, replicas, shards, limits, quorum, conflicts, placement } = options;
   return {
     name,
     ...(replication === undefined ? {} : { replication }),
     ...(replicas === undefined ? {} : { replicas }),
     ...(shards === undefined ? {} : { shards }),
-    // The catalog takes its defaults for the limits that are left out.
-    ...(limits === undefined ? {} : { limits: limits as NonNullable<KeyspaceDefinition["limits"]> }),
+    ...(limits === undefined ? {} : { limits }),
+    ...(quorum === undefined ? {} : { quorum }),
+    ...(conflicts === undefined ? {} : { conflicts }),
+    ...(placement === undefined ? {} : { placement }),
   };
 }
 
-/** All shards are there, and each has a leader as far as the nodes know. */
+/** All shards are there, and each has a leader, where it needs one, as far as the nodes know. */
 export const isServed = (declared: Declarations, { keyspaces }: Topology): boolean =>
   keyspaces
     .filter(({ name }) => Object.hasOwn(declared, name))
     .every(
-      ({ shards, shardList }) =>
-        shardList.length >= shards && shardList.every(({ leader }) => leader !== null),
+      ({ replication, shards, shardList }) =>
+        shardList.length >= shards &&
+        (isMerging(replication) || shardList.every(({ leader }) => leader !== null)),
     );

@@ -13,7 +13,7 @@ import { findCommand } from "../data/commands.ts";
 import { SESSION_WINDOW } from "../data/delivery.ts";
 import type { CommandCall } from "../data/contract.ts";
 import { MapRecords } from "../data/data.testkit.ts";
-import type { AdminResult, KeyspaceInfo, KeyspaceSpec } from "../node/api.ts";
+import { type AdminResult, isMerging, type KeyspaceInfo, type KeyspaceSpec } from "../node/api.ts";
 import { DEFAULT_HISTORY_LIMITS, type History } from "../data/history.ts";
 import { Scheduler } from "../sim/scheduler.ts";
 import { SimulatedRandom } from "../sim/simulated-random.ts";
@@ -70,6 +70,8 @@ interface FakeSession {
 
 class FakeShard {
   readonly group: GroupId;
+  /** Its replicas merge, or would: here they are always equal. It never has a leader. */
+  readonly merging: boolean;
   leader: NodeId | null;
   /** Grows with every write. */
   index = 0;
@@ -81,8 +83,10 @@ class FakeShard {
   readonly #machine = new ShardMachine(this.#records, { history: this.historyLimits });
   #lastToken = 0;
 
-  constructor(group: GroupId, leader: NodeId) {
+  /** `leader`: null for a shard that merges. */
+  constructor(group: GroupId, leader: NodeId | null) {
     this.group = group;
+    this.merging = leader === null;
     this.leader = leader;
   }
 
@@ -168,9 +172,16 @@ export class FakeCluster {
     if (replicas > NODES.length)
       return { ok: false, code: "contradiction", message: `${replicas} replicas need ${replicas} nodes.` };
     const groups = Array.from({ length: shards }, () => groupId(++this.#lastGroup));
-    for (const each of groups) this.#shards.set(each, new FakeShard(each, NODES[each % NODES.length]!));
+    const { replication = "raft", conflicts = isMerging(replication) ? "latest" : null } = definition;
+    for (const each of groups) {
+      const leader = isMerging(replication) ? null : NODES[each % NODES.length]!;
+      this.#shards.set(each, new FakeShard(each, leader));
+    }
     const limits = { maxKeyBytes: 1024, maxValueBytes: 1 << 20, ...definition.limits };
-    this.#keyspaces.push({ name, replication: "raft", replicas, shards, limits, groups });
+    const quorum = replication === "quorum" ? { r: 2, w: 2, sloppy: true, ...definition.quorum } : null;
+    const { placement = "spread" } = definition;
+    const spec = { name, replication, replicas, shards, limits, quorum, conflicts, placement };
+    this.#keyspaces.push({ ...spec, groups });
     for (const listener of this.#listeners)
       this.scheduler.after(5, () => listener.onTopology(this.topology()));
     return { ok: true, detail: "" };
@@ -296,7 +307,9 @@ export class FakeCluster {
       this.#answer(done, failure("wrong-shard"), null, null);
       return;
     }
-    const needsLeader = request.write || request.consistency === "linearizable";
+    if (shard.merging && (request.envelope !== null || (!request.write && request.consistency !== "stale")))
+      this.violations.push("a shard that merges was asked for what it cannot do");
+    const needsLeader = !shard.merging && (request.write || request.consistency === "linearizable");
     if (needsLeader && shard.leader === null) {
       this.#answer(done, failure(random.chance(0.5) ? "no-leader" : "not-leader"), null, null);
       return;

@@ -6,12 +6,28 @@ import type { CallDefaults } from "./calls/options.ts";
 import { ClientDriver, type ClientRuntime } from "./driver.ts";
 import { CounterKeyspace } from "./keyspaces/counter.ts";
 import { MapKeyspace } from "./keyspaces/map.ts";
+import type {
+  MergingCounterKeyspace,
+  MergingMapKeyspace,
+  MergingRegisterKeyspace,
+  MergingSetKeyspace,
+} from "./keyspaces/merging.ts";
 import { Names } from "./keyspaces/names.ts";
 import { RegisterKeyspace } from "./keyspaces/register.ts";
 import { SetKeyspace } from "./keyspaces/set.ts";
 import type { ClientStatus, MachineOptions } from "./machine/machine.ts";
 import { opened } from "./opening.ts";
-import type { Counter, Descriptor, MapOf, Register, SetOf } from "./schema/keyspaces.ts";
+import type {
+  Counter,
+  Descriptor,
+  MapOf,
+  MergingCounter,
+  MergingMapOf,
+  MergingRegister,
+  MergingSetOf,
+  Register,
+  SetOf,
+} from "./schema/keyspaces.ts";
 import type { ClientTransport } from "./transport.ts";
 
 /** What a database has besides its keyspaces; `then` would make a promise of it. */
@@ -32,6 +48,17 @@ export type KeyspaceOf<D> =
         ? SetKeyspace<In, Out>
         : D extends MapOf<infer In, infer Out>
           ? MapKeyspace<In, Out>
+          : MergingKeyspaceOf<D>;
+
+type MergingKeyspaceOf<D> =
+  D extends MergingRegister<infer In, infer Out>
+    ? MergingRegisterKeyspace<In, Out>
+    : D extends MergingCounter
+      ? MergingCounterKeyspace
+      : D extends MergingSetOf<infer In, infer Out>
+        ? MergingSetKeyspace<In, Out>
+        : D extends MergingMapOf<infer In, infer Out>
+          ? MergingMapKeyspace<In, Out>
           : never;
 
 export type ClientOptions<K extends Keyspaces> = CallDefaults & {

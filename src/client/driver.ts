@@ -143,8 +143,8 @@ export class ClientDriver {
     switch (effect.type) {
       case "send": {
         const { attempt, node, request } = effect;
-        this.#transport.send(node, request, (reply, leader, index) => {
-          this.#step({ type: "reply", attempt, reply, leader, index });
+        this.#transport.send(node, request, (reply, leader, seen) => {
+          this.#step({ type: "reply", attempt, reply, leader, seen });
         });
         return;
       }

@@ -114,6 +114,25 @@ describe("the guide", () => {
     });
   });
 
+  test("merging", async () => {
+    await told(async (connect) => {
+      const db = await connect("kvorum://localhost:7410", {
+        keyspaces: {
+          likes: counter({ replication: "gossip" }),
+          likers: set<string>({ replication: "gossip" }),
+          carts: register<string[]>({ replication: "quorum", replicas: 3, quorum: { r: 2, w: 2 } }),
+        },
+        ensure: true,
+      });
+      await db.likes.increment("post:1"); // adds up with what others add, wherever they do
+      await db.likers.add("post:1", "ada", { delivery: "at-most-once" });
+      const likers = await db.likers.all("post:1");
+      expect(likers).toEqual(["ada"]);
+      await db.carts.set("ada", ["tea"]);
+      expect(await db.carts.get("ada")).toEqual(["tea"]);
+    });
+  });
+
   test("calls", async () => {
     await told(async (connect) => {
       const db = await connect("kvorum://localhost:7410", {

@@ -8,7 +8,8 @@ import type { ClientCommand, ClientRequest } from "./transport.ts";
 
 export function toForwarded(request: ClientRequest): NodeRequest {
   const { group, write, consistency, atLeast, maxStaleness, timeout } = request;
-  return { group, write, consistency, atLeast, maxStaleness, timeout, operation: operationOf(request) };
+  const operation = operationOf(request);
+  return { group, write, consistency, atLeast, maxStaleness, quorum: null, timeout, operation };
 }
 
 function operationOf({ operation, envelope }: ClientRequest): Operation {

@@ -6,12 +6,13 @@ import type { KvorumError } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
+import type { Seen } from "../core/seen.ts";
 import type { Envelope } from "../data/delivery.ts";
 import type {
   AdminResult,
   Consistency,
+  KeyspaceDeclaration,
   KeyspaceInfo,
-  KeyspaceSpec,
   WatchHandle,
   WatchListener,
   WatchOptions,
@@ -46,14 +47,14 @@ export interface ClientRequest {
   /** Milliseconds until the node may give up. */
   readonly timeout: Millis;
   readonly envelope: Envelope | null;
-  /** For sequential reads: the state has to contain the group's log up to this index; 0: any state will do. */
-  readonly atLeast: number;
+  /** For reads that are not linearizable: what the state has to contain; 0: any state will do. */
+  readonly atLeast: Seen;
   /** For stale reads: milliseconds. The state contains what was acknowledged so long before; null: any state will do. */
   readonly maxStaleness: Millis | null;
 }
 
 /** A keyspace that is to be created; the cluster has defaults for what is left out. */
-export type KeyspaceDefinition = Partial<KeyspaceSpec> & { readonly name: string };
+export type KeyspaceDefinition = KeyspaceDeclaration;
 
 export interface Topology {
   readonly nodes: readonly NodeId[];
@@ -62,10 +63,10 @@ export interface Topology {
 
 /**
  * The answer to one request. A `Failure` with the code null is the command's own reply; one with a code comes from a node
- * or from the transport. `leader`: who leads the group, where the node knows it. `index`: the answer comes from a state that
- * contains the group's log up to there; null where that is not known.
+ * or from the transport. `leader`: who leads the group, where the node knows it. `seen`: the answer comes from a state that
+ * contains all of that; null where it is not known.
  */
-export type ReplyListener = (reply: Reply, leader: NodeId | null, index: number | null) => void;
+export type ReplyListener = (reply: Reply, leader: NodeId | null, seen: Seen | null) => void;
 
 export interface TransportListener {
   /** The catalog as the cluster has it now; the first time when connected, then after changes and `refresh`. */

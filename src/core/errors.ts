@@ -65,6 +65,11 @@ export const ERRORS = {
     sentence: "The changes after this revision are no longer remembered.",
     hint: "Read the present state, and watch on from the revision that the error names.",
   },
+  behind: {
+    definite: true,
+    sentence: "No replica that can be reached has all that the session has seen.",
+    hint: "Try again when the nodes can reach each other; a new session begins without what was seen.",
+  },
   "not-leader": {
     definite: true,
     sentence: "This replica does not lead its group.",
@@ -74,6 +79,11 @@ export const ERRORS = {
     definite: true,
     sentence: "The group had no leader before the deadline.",
     hint: "Check that a majority of its nodes is up (kvorum status), then try again.",
+  },
+  "no-quorum": {
+    definite: true,
+    sentence: "Fewer replicas can be reached than the write or read needs.",
+    hint: "Check that the shard's nodes are up (kvorum status), ask for fewer replicas, or try again.",
   },
   "wrong-shard": {
     definite: true,

@@ -39,9 +39,6 @@ export function replicaOf(node: NodeId, life: number): ReplicaId {
   return replicaId(life * NODES_IN_REPLICA_IDS + node);
 }
 
-/** The node whose replica it is, or was. */
-export const nodeOfReplica = (replica: ReplicaId): NodeId => nodeId(replica % NODES_IN_REPLICA_IDS);
-
 const NODES_IN_REPLICA_IDS = 2 ** 22;
 const LIVES = 2 ** 31;
 

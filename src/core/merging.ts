@@ -148,3 +148,8 @@ export interface MergingMachine<Message, Record, Timer extends string> {
   /** Records that, replayed alone, rebuild this machine's durable state. */
   checkpoint(): readonly Record[];
 }
+
+/** Records of merging protocols begin with a byte from here on, those of ordered ones below: the log can tell them apart. */
+export const FIRST_MERGING_RECORD = 0x80;
+
+export const isMergingRecord = (bytes: Uint8Array): boolean => bytes[0]! >= FIRST_MERGING_RECORD;

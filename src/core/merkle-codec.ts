@@ -1,57 +1,79 @@
 /**
- * The messages of a comparison as bytes: a kind, the shape of the sender's tree, then a hash or families. A family is the distance
- * of its parent from the one before, a bit for each child that holds anything, and eight bytes for each of those.
+ * What replicas say about their Merkle trees, as bytes: parts of the messages of protocols. A family is the distance of its parent from the one
+ * before, a bit for each child that holds anything, and eight bytes for each of those. Reading throws `CodecError` on anything that is not
+ * written so; whether a tree has such nodes is for who asks it.
  */
 import { type ByteReader, type ByteWriter, CodecError } from "./bytes.ts";
 import type { Hash64 } from "./hash64.ts";
-import type { MerkleFamily, MerkleMessage } from "./merkle-comparison.ts";
-import type { MerkleTree } from "./merkle-tree.ts";
+import type { MerkleFamily } from "./merkle-comparison.ts";
+import type { MerkleShape } from "./merkle-tree.ts";
 
-const ROOT = 0;
-const SAME = 1;
-const CHILDREN = 2;
-
-export function encodeMerkleMessage(writer: ByteWriter, tree: MerkleTree, message: MerkleMessage): void {
-  const { fanout, depth, seed } = tree.shape;
-  writer.u8(message.type === "root" ? ROOT : message.type === "same" ? SAME : CHILDREN);
+export function writeShape(writer: ByteWriter, { fanout, depth, seed }: MerkleShape): void {
   writer.u8(fanout - 1);
   writer.u8(depth);
   writer.u32(seed >>> 0);
-  if (message.type !== "children") {
-    writer.u32(message.hash.high);
-    writer.u32(message.hash.low);
-    return;
+}
+
+export function readShape(reader: ByteReader): MerkleShape {
+  return { fanout: reader.u8() + 1, depth: reader.u8(), seed: reader.u32() };
+}
+
+export function writeHash(writer: ByteWriter, { high, low }: Hash64): void {
+  writer.u32(high);
+  writer.u32(low);
+}
+
+export function readHash(reader: ByteReader): Hash64 {
+  const high = reader.u32();
+  return { high, low: reader.u32() };
+}
+
+/** Numbers of nodes or leaves, ascending. */
+export function writeAscending(writer: ByteWriter, numbers: readonly number[]): void {
+  writer.varint(numbers.length);
+  let last = -1;
+  for (const number of numbers) {
+    writer.varint(number - last - 1);
+    last = number;
   }
-  writer.varint(message.families.length);
-  let last = 0;
-  for (const { parent, hashes } of message.families) {
-    writer.varint(parent - last);
+}
+
+export function readAscending(reader: ByteReader): readonly number[] {
+  const count = reader.varint();
+  if (count > reader.remaining) throw new CodecError(`${count} numbers in ${reader.remaining} bytes`);
+  const numbers: number[] = [];
+  let last = -1;
+  for (let at = 0; at < count; at++) {
+    last += reader.varint() + 1;
+    numbers.push(last);
+  }
+  return numbers;
+}
+
+/** All of one fanout; their parents ascend. */
+export function writeFamilies(writer: ByteWriter, families: readonly MerkleFamily[]): void {
+  writer.varint(families.length);
+  const fanout = (families[0]?.hashes.length ?? 0) / 2;
+  if (fanout > 0) writer.u8(fanout - 1);
+  let last = -1;
+  for (const { parent, hashes } of families) {
+    writer.varint(parent - last - 1);
     last = parent;
     writeHashes(writer, hashes, fanout);
   }
 }
 
-/** Throws `CodecError` on anything that `encodeMerkleMessage` does not write, and for a tree of another shape. */
-export function decodeMerkleMessage(reader: ByteReader, tree: MerkleTree): MerkleMessage {
-  const { fanout, depth, seed } = tree.shape;
-  const kind = reader.u8();
-  const theirs = { fanout: reader.u8() + 1, depth: reader.u8(), seed: reader.u32() };
-  if (theirs.fanout !== fanout || theirs.depth !== depth || theirs.seed !== seed >>> 0)
-    throw new CodecError(`a Merkle tree of another shape: ${JSON.stringify(theirs)}`);
-  if (kind === ROOT) return { type: "root", hash: readHash(reader) };
-  if (kind === SAME) return { type: "same", hash: readHash(reader) };
-  if (kind !== CHILDREN) throw new CodecError(`unknown kind of Merkle message ${kind}`);
-  const families: MerkleFamily[] = [];
+export function readFamilies(reader: ByteReader): readonly MerkleFamily[] {
   const count = reader.varint();
-  let parent = 0;
+  if (count > reader.remaining) throw new CodecError(`${count} families in ${reader.remaining} bytes`);
+  const fanout = count > 0 ? reader.u8() + 1 : 0;
+  const families: MerkleFamily[] = [];
+  let parent = -1;
   for (let at = 0; at < count; at++) {
-    const distance = reader.varint();
-    if (at > 0 && distance === 0) throw new CodecError(`node ${parent} twice`);
-    parent += distance;
-    if (parent >= tree.firstLeaf) throw new CodecError(`node ${parent} has no children`);
+    parent += reader.varint() + 1;
     families.push({ parent, hashes: readHashes(reader, fanout) });
   }
-  return { type: "children", families };
+  return families;
 }
 
 function writeHashes(writer: ByteWriter, hashes: Uint32Array, fanout: number): void {
@@ -80,9 +102,4 @@ function readHashes(reader: ByteReader, fanout: number): Uint32Array {
     hashes[2 * child + 1] = low;
   }
   return hashes;
-}
-
-function readHash(reader: ByteReader): Hash64 {
-  const high = reader.u32();
-  return { high, low: reader.u32() };
 }

@@ -57,11 +57,14 @@ export class MerkleTree {
     const to = after === null ? null : this.#entry(key, after);
     const high = (from?.high ?? 0) ^ (to?.high ?? 0);
     const low = (from?.low ?? 0) ^ (to?.low ?? 0);
-    for (let node = this.firstLeaf + this.leafOf(key); ; node = this.parentOf(node)) {
-      this.#hashes[2 * node]! ^= high;
-      this.#hashes[2 * node + 1]! ^= low;
-      if (node === 0) return;
-    }
+    this.#change(this.leafOf(key), high, low);
+  }
+
+  /** Gives a leaf the hash that it had in another tree of this shape: a tree is read back from its leaves alone. */
+  restore(leaf: number, hash: Hash64): void {
+    invariant(leaf >= 0 && leaf < this.leaves, `no leaf ${leaf}`);
+    const before = this.hashOf(this.firstLeaf + leaf);
+    this.#change(leaf, hash.high ^ before.high, hash.low ^ before.low);
   }
 
   /** Forgets all entries. */
@@ -110,6 +113,14 @@ export class MerkleTree {
   childrenOf(node: number): Uint32Array {
     const first = this.firstChildOf(node);
     return this.#hashes.slice(2 * first, 2 * (first + this.shape.fanout));
+  }
+
+  #change(leaf: number, high: number, low: number): void {
+    for (let node = this.firstLeaf + leaf; ; node = this.parentOf(node)) {
+      this.#hashes[2 * node]! ^= high;
+      this.#hashes[2 * node + 1]! ^= low;
+      if (node === 0) return;
+    }
   }
 
   /** The key's length is part of it: what is key and what is version cannot be mistaken. */

@@ -1,8 +1,15 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ByteReader, ByteWriter, CodecError } from "./bytes.ts";
-import { decodeMerkleMessage, encodeMerkleMessage } from "./merkle-codec.ts";
-import { openComparison } from "./merkle-comparison.ts";
+import {
+  readAscending,
+  readFamilies,
+  readShape,
+  writeAscending,
+  writeFamilies,
+  writeShape,
+} from "./merkle-codec.ts";
+import { familiesOf, MerkleWalk, ROOT } from "./merkle-comparison.ts";
 import { depthFor, MerkleTree } from "./merkle-tree.ts";
 import { compareTrees, differingLeaves, keyBytes, treeOf, versionBytes } from "./merkle.testkit.ts";
 
@@ -103,6 +110,7 @@ describe("the comparison", () => {
         const expected = differingLeaves(left, a, b);
         expect(found.leaves.sort((x, y) => x - y)).toEqual(expected);
         expect(found.same).toBe(expected.length === 0);
+        expect(found.largest).toBeLessThanOrEqual(maxFamilies);
       }),
     );
   });
@@ -114,10 +122,9 @@ describe("the comparison", () => {
         const a = new Map(Array.from({ length: 2000 }, (_, key) => [`key:${key}`, 1]));
         const b = new Map(a);
         for (const key of changed) b.set(`key:${key}`, 2);
-        const { families, leaves, rounds, messages } = compareTrees(treeOf(shape, a), treeOf(shape, b));
+        const { families, leaves, messages } = compareTrees(treeOf(shape, a), treeOf(shape, b));
         expect(families).toBeLessThanOrEqual(shape.depth * leaves.length);
-        expect(rounds).toBe(changed.length === 0 ? 2 : shape.depth + 1);
-        expect(messages).toBe(rounds);
+        expect(messages).toBe(changed.length === 0 ? 2 : 2 * shape.depth);
       }),
       { numRuns: 20 },
     );
@@ -153,31 +160,66 @@ describe("the comparison", () => {
   });
 });
 
-describe("the messages as bytes", () => {
-  const shape = { fanout: 3, depth: 2, seed: 5 };
-  const tree = treeOf(shape, new Map([["key", 1]]));
+describe("the walk", () => {
+  const shape = { fanout: 4, depth: 2, seed: 0 };
+  const [left, right] = [treeOf(shape, new Map()), treeOf(shape, new Map([["key", 1]]))];
 
-  test("of another shape are refused", () => {
-    const writer = new ByteWriter();
-    encodeMerkleMessage(writer, tree, openComparison(tree));
-    const bytes = writer.finish();
-    for (const other of [
-      { ...shape, fanout: 4 },
-      { ...shape, depth: 1 },
-      { ...shape, seed: 6 },
-    ])
-      expect(() => decodeMerkleMessage(new ByteReader(bytes), new MerkleTree(other))).toThrow(CodecError);
+  test("ignores what it has not asked for, what comes twice, and what is of another shape", () => {
+    const walk = new MerkleWalk(left);
+    expect(walk.take(familiesOf(right, [1, 2, 3, 4]))).toEqual([]);
+    expect(walk.take(familiesOf(treeOf({ ...shape, fanout: 3 }, new Map([["key", 1]])), [ROOT]))).toEqual([]);
+    expect(walk.isAsking).toBe(true);
+    walk.take(familiesOf(right, [ROOT]));
+    const parents = walk.ask();
+    expect(parents.length).toBe(1);
+    expect(walk.take(familiesOf(right, [ROOT]))).toEqual([]);
+    expect(walk.take(familiesOf(right, parents)).length).toBe(1);
+    expect(walk.take(familiesOf(right, parents))).toEqual([]);
+    expect(walk.isAsking).toBe(false);
+    expect(walk.ask()).toEqual([]);
   });
 
-  test("any bytes are a message or a codec error", () => {
-    const head = [2, 2, 0, 0, 0, 5];
+  test("goes deep before it goes on, so that little waits when everything differs", () => {
+    const full = treeOf(
+      { fanout: 4, depth: 5, seed: 0 },
+      new Map(Array.from({ length: 5000 }, (_, key) => [`key:${key}`, 1])),
+    );
+    const walk = new MerkleWalk(new MerkleTree(full.shape), 1);
+    let leaves = walk.take(familiesOf(full, [ROOT])).length;
+    let questions = 0;
+    for (let parents = walk.ask(); parents.length > 0; parents = walk.ask()) {
+      questions++;
+      leaves += walk.take(familiesOf(full, parents)).length;
+      // The first leaves are found after one question a level.
+      expect(leaves > 0).toBe(questions >= full.shape.depth - 1);
+    }
+    expect(leaves).toBe(countOfFilled(full));
+  });
+});
+
+const countOfFilled = (tree: MerkleTree) =>
+  Array.from({ length: tree.leaves }, (_, leaf) => tree.hashOf(tree.firstLeaf + leaf)).filter(
+    ({ high, low }) => high !== 0 || low !== 0,
+  ).length;
+
+describe("as bytes", () => {
+  test("a shape comes back as it was", () => {
+    const writer = new ByteWriter();
+    const shape = { fanout: 256, depth: 2, seed: 0xffff_fffe };
+    writeShape(writer, shape);
+    expect(readShape(new ByteReader(writer.finish()))).toEqual(shape);
+  });
+
+  test.each([
+    ["families", (reader: ByteReader, writer: ByteWriter) => writeFamilies(writer, readFamilies(reader))],
+    ["numbers", (reader: ByteReader, writer: ByteWriter) => writeAscending(writer, readAscending(reader))],
+  ])("any bytes are %s or a codec error", (_, readAndWrite) => {
     // Bytes that are read are those that would be written, but for varints that are longer than they need be.
     const surplus = (bytes: Uint8Array): number => {
       const reader = new ByteReader(bytes);
+      const writer = new ByteWriter();
       try {
-        const message = decodeMerkleMessage(reader, tree);
-        const writer = new ByteWriter();
-        encodeMerkleMessage(writer, tree, message);
+        readAndWrite(reader, writer);
         return reader.offset - writer.finish().length;
       } catch (error) {
         if (error instanceof CodecError) return 0;
@@ -185,8 +227,8 @@ describe("the messages as bytes", () => {
       }
     };
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 3 }), fc.uint8Array({ maxLength: 60 }), (kind, rest) => {
-        expect(surplus(Uint8Array.from([kind, ...head, ...rest]))).toBeGreaterThanOrEqual(0);
+      fc.property(fc.integer({ min: 0, max: 3 }), fc.uint8Array({ maxLength: 60 }), (count, rest) => {
+        expect(surplus(Uint8Array.from([count, 2, ...rest]))).toBeGreaterThanOrEqual(0);
       }),
       { numRuns: 500 },
     );

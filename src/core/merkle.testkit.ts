@@ -1,7 +1,14 @@
 /** Two replicas' sets of keys, their trees, and a comparison that goes through bytes. */
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import { decodeMerkleMessage, encodeMerkleMessage } from "./merkle-codec.ts";
-import { compare, openComparison, type MerkleMessage } from "./merkle-comparison.ts";
+import {
+  readAscending,
+  readFamilies,
+  readHash,
+  writeAscending,
+  writeFamilies,
+  writeHash,
+} from "./merkle-codec.ts";
+import { familiesOf, MerkleWalk, ROOT } from "./merkle-comparison.ts";
 import { MerkleTree, type MerkleShape } from "./merkle-tree.ts";
 
 export type Versions = ReadonlyMap<string, number>;
@@ -26,36 +33,31 @@ export interface Compared {
   readonly leaves: number[];
   readonly same: boolean;
   readonly messages: number;
-  readonly rounds: number;
   readonly families: number;
+  /** The most nodes that one question named. */
+  readonly largest: number;
 }
 
-/** `a` asks. Messages of a round are all delivered before those of the next. */
+/** `a` asks. Everything that is said goes through bytes. */
 export function compareTrees(a: MerkleTree, b: MerkleTree, maxFamilies?: number): Compared {
+  const writer = new ByteWriter();
+  writeHash(writer, a.root);
+  const { high, low } = readHash(new ByteReader(writer.finish()));
+  if (b.has(ROOT, high, low)) return { leaves: [], same: true, messages: 2, families: 0, largest: 0 };
+  const walk = new MerkleWalk(a, maxFamilies);
   const leaves: number[] = [];
-  let same = false;
-  let messages = 0;
-  let rounds = 0;
-  let families = 0;
-  let waiting: MerkleMessage[] = [openComparison(a)];
-  let [to, from] = [b, a];
-  while (waiting.length > 0) {
-    rounds++;
-    const replies: MerkleMessage[] = [];
-    for (const message of waiting) {
-      messages++;
-      if (message.type === "children") families += message.families.length;
-      const writer = new ByteWriter();
-      encodeMerkleMessage(writer, from, message);
-      const reader = new ByteReader(writer.finish());
-      const step = compare(to, decodeMerkleMessage(reader, to), maxFamilies);
-      reader.end();
-      replies.push(...step.replies);
-      leaves.push(...step.leaves);
-      same ||= step.same;
-    }
-    waiting = replies;
-    [to, from] = [from, to];
+  let [messages, families, largest] = [0, 0, 0];
+  for (let parents: readonly number[] = [ROOT]; parents.length > 0; parents = walk.ask()) {
+    messages += 2;
+    families += parents.length;
+    largest = Math.max(largest, parents.length);
+    writeAscending(writer, parents);
+    const asked = new ByteReader(writer.finish());
+    writeFamilies(writer, familiesOf(b, readAscending(asked)));
+    asked.end();
+    const answer = new ByteReader(writer.finish());
+    for (const { leaf } of walk.take(readFamilies(answer))) leaves.push(leaf);
+    answer.end();
   }
-  return { leaves, same, messages, rounds, families };
+  return { leaves, same: false, messages, families, largest };
 }

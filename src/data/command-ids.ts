@@ -100,6 +100,9 @@ export const COMMAND_IDS = {
   sunionstore: 189,
   sdiff: 190,
   sdiffstore: 191,
+  // concurrent values of merging keyspaces: 512–519
+  ".siblings": 512,
+  ".resolve": 513,
 } as const satisfies Record<string, number>;
 
 export type CommandName = keyof typeof COMMAND_IDS;

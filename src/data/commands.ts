@@ -16,6 +16,7 @@ import { scanCommands } from "./scans.ts";
 import { setAlgebraCommands } from "./set-algebra.ts";
 import { setCommands } from "./sets.ts";
 import { shardCommands } from "./shard-commands.ts";
+import { siblingCommands } from "./siblings.ts";
 import { stringPartCommands } from "./string-parts.ts";
 import { stringCommands } from "./strings.ts";
 
@@ -38,6 +39,7 @@ const all: readonly CommandSpec[] = [
   ...setCommands,
   ...randomMemberCommands,
   ...setAlgebraCommands,
+  ...siblingCommands,
 ];
 
 const byName: ReadonlyMap<string, CommandSpec> = new Map(all.map((spec) => [spec.name, spec]));

@@ -29,7 +29,7 @@ function addToKey(records: RecordWriter, args: Args, context: ShardContext, incr
   return sum;
 }
 
-function parseDecrement(arg: Uint8Array): Int | Failure {
+export function parseDecrement(arg: Uint8Array): Int | Failure {
   const decrement = integerArg(arg);
   if (decrement instanceof Failure) return decrement;
   return decrement === LONG_MIN ? DECREMENT_OVERFLOW : decrement;

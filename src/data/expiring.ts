@@ -17,7 +17,7 @@ const GT_WITH_LT = new Failure("ERR GT and LT options at the same time are not c
 
 type Condition = "nx" | "xx" | "gt" | "lt";
 
-function parseConditions(args: Args): ReadonlySet<Condition> | Failure {
+export function parseConditions(args: Args): ReadonlySet<Condition> | Failure {
   const conditions = new Set<Condition>();
   for (const arg of args.slice(2)) {
     const name = optionName(arg);
@@ -32,7 +32,7 @@ function parseConditions(args: Args): ReadonlySet<Condition> | Failure {
 }
 
 /** A key without an expiry counts as one that expires never. */
-function permits(conditions: ReadonlySet<Condition>, moment: number, current: number): boolean {
+export function permits(conditions: ReadonlySet<Condition>, moment: number, current: number): boolean {
   for (const condition of conditions) {
     if (condition === "nx" && current !== 0) return false;
     if (condition === "xx" && current === 0) return false;

@@ -35,7 +35,7 @@ export function parseInteger(bytes: Uint8Array, start = 0, end = bytes.length): 
 
 function parseLong(bytes: Uint8Array, first: number, end: number, negative: boolean): Int | undefined {
   const magnitude = BigInt(String.fromCharCode(...bytes.subarray(first, end)));
-  return fit(negative ? -magnitude : magnitude);
+  return fitting(negative ? -magnitude : magnitude);
 }
 
 /** The sum, or undefined when it leaves 64 bits. */
@@ -44,11 +44,11 @@ export function addIntegers(a: Int, b: Int): Int | undefined {
     const sum = a + b;
     if (Number.isSafeInteger(sum)) return sum;
   }
-  return fit(BigInt(a) + BigInt(b));
+  return fitting(BigInt(a) + BigInt(b));
 }
 
 /** The shortest representation, or undefined outside 64 bits. */
-function fit(value: bigint): Int | undefined {
+export function fitting(value: bigint): Int | undefined {
   if (value > LONG_MAX || value < LONG_MIN) return undefined;
   const small = Number(value);
   return Number.isSafeInteger(small) ? small : value;

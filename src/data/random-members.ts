@@ -22,7 +22,7 @@ function parseCount(args: Args, read: (arg: Uint8Array) => number | Failure): Co
 }
 
 const popCount = (args: Args): Count | Failure => parseCount(args, (arg) => countArg(arg));
-const sampleCount = (args: Args): Count | Failure => parseCount(args, signedCountArg);
+export const sampleCount = (args: Args): Count | Failure => parseCount(args, signedCountArg);
 
 function loadSample(
   records: RecordReader,

@@ -19,7 +19,7 @@ const MOST_PER_STEP = 10_000;
 
 type Entry = LoadedRange["entries"][number];
 
-function stepSize(arg: Uint8Array): number | Failure {
+export function stepSize(arg: Uint8Array): number | Failure {
   const count = countArg(arg);
   return count instanceof Failure ? count : Math.min(Math.max(count, 1), MOST_PER_STEP);
 }
@@ -36,7 +36,7 @@ function stepReply(
 }
 
 /** An empty pattern matches everything. */
-function matcher(pattern: Uint8Array): (text: string) => boolean {
+export function matcher(pattern: Uint8Array): (text: string) => boolean {
   return pattern.length === 0 ? () => true : compileGlob(binaryString(pattern));
 }
 

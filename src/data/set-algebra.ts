@@ -157,7 +157,7 @@ interface CardinalityQuery {
   readonly limit: number;
 }
 
-function parseSintercard(args: Args): CardinalityQuery | Failure {
+export function parseSintercard(args: Args): CardinalityQuery | Failure {
   const count = countArg(args[0]!, BAD_KEY_COUNT);
   if (count instanceof Failure) return count;
   if (count === 0) return BAD_KEY_COUNT;

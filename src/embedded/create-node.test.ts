@@ -95,6 +95,28 @@ test("who has written reads it, at whatever node, sequentially too", async () =>
   db.close();
 });
 
+test("given nodes of two zones, the two replicas of each shard are in both, also of one that joined later", async () => {
+  const ports = await freePorts(3);
+  const initial = ports.slice(0, 2).map((port, i) => `n${i + 1}=127.0.0.1:${port}`);
+  const east = ports
+    .slice(0, 2)
+    .map((peerPort, i) => ({ name: `n${i + 1}`, peerPort, initial, zone: "east" }));
+  await Promise.all(east.map((options) => start(options)));
+  await Promise.all(nodes.map((node) => node.ready()));
+  const third = await start({
+    name: "n3",
+    peerPort: ports[2]!,
+    join: [`127.0.0.1:${ports[0]}`],
+    zone: "west",
+  });
+  await third.ready();
+  await third.connect({ keyspaces: { carts: counter({ replicas: 2 }) }, ensure: true });
+  const { keyspaces } = third.status();
+  const carts = keyspaces.find(({ name }) => name === "carts")!;
+  const west = third.status().id!;
+  expect(carts.shardList.map(({ replicas }) => replicas.includes(west))).toEqual(Array(8).fill(true));
+});
+
 test("options that are wrong are told all at once, and nothing is opened", async () => {
   const wrong = { respPort: 70_000, limits: { maxInFlight: 0 }, shrads: 3 } as Partial<
     Parameters<typeof createNode>[0]

@@ -47,8 +47,8 @@ export class NodeTransport implements ClientTransport {
   send(_node: NodeId, request: ClientRequest, done: ReplyListener): void {
     const { group } = request;
     let returned = false;
-    runClientRequest(this.#node, toForwarded(request), (reply, index) => {
-      const answer = (): void => done(reply, this.#node.leaderOf(group), index);
+    runClientRequest(this.#node, toForwarded(request), (reply, seen) => {
+      const answer = (): void => done(reply, this.#node.leaderOf(group), seen);
       if (returned) answer();
       else this.#clock.defer(answer);
     });

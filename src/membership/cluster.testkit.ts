@@ -87,8 +87,11 @@ export class TestCluster {
   readonly random: SimulatedRandom;
   readonly faults: NetworkFaults = { loss: 0, repeat: 0, minDelay: 1, maxDelay: 5, cut: () => false };
   readonly hosts = new Map<number, TestHost>();
-  readonly sent: { readonly from: number; readonly to: number; readonly message: SwimMessage }[] = [];
+  /** How many messages of each type. */
+  readonly sent = new Map<SwimMessage["type"], number>();
   longestMessage = 0;
+  /** Is told of every message, lost ones included. */
+  listen: (from: number, message: SwimMessage) => void = () => undefined;
   readonly #options: Partial<SwimOptions>;
   #lives = 0;
 
@@ -144,7 +147,8 @@ export class TestCluster {
     const { faults, random, scheduler } = this;
     const bytes = encodeSwimMessage(message);
     this.longestMessage = Math.max(this.longestMessage, bytes.length);
-    this.sent.push({ from, to: to.port, message });
+    this.sent.set(message.type, (this.sent.get(message.type) ?? 0) + 1);
+    this.listen(from, message);
     if (faults.cut(from, to.port)) return;
     const copies = random.chance(faults.repeat) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {

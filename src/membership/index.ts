@@ -3,6 +3,7 @@ export { decodeSwimMessage, encodeSwimMessage, MAX_SWIM_MESSAGE_BYTES } from "./
 export type {
   MemberRecord,
   MemberStatus,
+  SwimCounts,
   SwimEffect,
   SwimEvent,
   SwimInput,

@@ -66,6 +66,12 @@ export type SwimInput =
   | { readonly type: "start" }
   | { readonly type: "message"; readonly message: SwimMessage }
   | { readonly type: "timer"; readonly timer: SwimTimer }
+  /**
+   * Who belongs, where that is decided elsewhere; may be given again, and then replaces what was given before. Whoever is
+   * missing is forgotten, and nothing that others say brings it back; whoever is new is taken to be alive until probes say
+   * otherwise. This member itself may be on it or not. Without any roster, members are those who are heard of.
+   */
+  | { readonly type: "roster"; readonly roster: ReadonlyMap<NodeId, Address> }
   /** Tells the others. The machine answers pings afterwards, for as long as the host lets it, and begins nothing. */
   | { readonly type: "leave" };
 
@@ -73,16 +79,30 @@ export type SwimEvent =
   /** The first list has come from another member. */
   | { readonly kind: "joined" }
   | { readonly kind: "changed"; readonly member: MemberRecord; readonly before: MemberStatus | null }
-  /** A dead or left member is no longer remembered. */
+  /** Dead or left for long, or not on the roster any more. */
   | { readonly kind: "forgotten"; readonly id: NodeId }
   /** Something false was said about this member, and it has answered under this incarnation. */
   | { readonly kind: "refuted"; readonly incarnation: number }
   | { readonly kind: "left" };
 
 export type SwimEffect =
-  /** May be lost, repeated, delayed and reordered. */
-  | { readonly type: "send"; readonly to: Address; readonly message: SwimMessage }
+  /** May be lost, repeated, delayed and reordered. `id` is whom it is for; null: whoever listens at that address. */
+  | {
+      readonly type: "send";
+      readonly to: Address;
+      readonly id: NodeId | null;
+      readonly message: SwimMessage;
+    }
   /** As H6 of core/machine.ts: replaces the timer of that name; the host draws from [min, max]. */
   | { readonly type: "set-timer"; readonly timer: SwimTimer; readonly min: Millis; readonly max: Millis }
   | { readonly type: "cancel-timer"; readonly timer: SwimTimer }
   | { readonly type: "event"; readonly event: SwimEvent };
+
+/** Since the start. */
+export interface SwimCounts {
+  readonly probes: number;
+  /** Those of them that needed helpers, as nothing came back in time. */
+  readonly indirectProbes: number;
+  /** Probes made for others. */
+  readonly relayedProbes: number;
+}

@@ -23,6 +23,7 @@ import { LocalHealth } from "./local-health.ts";
 import type {
   MemberRecord,
   MessageBody,
+  SwimCounts,
   SwimEffect,
   SwimEvent,
   SwimInput,
@@ -76,6 +77,8 @@ export class Swim {
   readonly #suspicions = new Map<NodeId, Suspicion>();
   readonly #relays = new Map<number, Relay>();
   readonly #seeds: readonly Address[];
+  readonly #counts = { probes: 0, indirectProbes: 0, relayedProbes: 0 };
+  #roster: ReadonlyMap<NodeId, Address> | null = null;
   #self: MemberRecord;
   #sequence: number;
   #probe: Probe | null = null;
@@ -141,6 +144,10 @@ export class Swim {
     return this.#rounds.size + 1;
   }
 
+  get counts(): SwimCounts {
+    return this.#counts;
+  }
+
   status(): PlainData {
     const { id, incarnation, status } = this.#self;
     return {
@@ -161,9 +168,12 @@ export class Swim {
     const { maxMembers, maxRelays, localHealthMax } = this.#options;
     let suspected = 0;
     for (const [id, record] of this.#members) {
-      invariant(record.id === id && id !== this.#self.id, `member ${id} is held under its id`);
-      invariant((record.status === "suspect") === this.#suspicions.has(id), `suspicion of ${id}`);
-      invariant(isActive(record) !== this.#gone.has(id), `member ${id} is either active or gone`);
+      invariant(record.id === id && id !== this.#self.id, "every member is held under its id");
+      invariant(
+        (record.status === "suspect") === this.#suspicions.has(id),
+        "whoever is suspected has a term",
+      );
+      invariant(isActive(record) !== this.#gone.has(id), "every member is either active or gone");
       if (record.status === "suspect") suspected++;
     }
     invariant(suspected === this.#suspicions.size, "only members are suspected");
@@ -172,6 +182,20 @@ export class Swim {
     invariant(this.#news.size <= this.#members.size + 1, "at most one piece of news about each member");
     invariant(this.#relays.size <= maxRelays, "more relays than are allowed");
     invariant(this.#health.score >= 0 && this.#health.score <= localHealthMax, "local health out of range");
+  }
+
+  #follow(roster: ReadonlyMap<NodeId, Address>): void {
+    this.#roster = roster;
+    for (const id of this.#members.keys()) {
+      if (!roster.has(id)) this.#forget(id);
+    }
+    for (const [id, address] of roster) {
+      if (id === this.#self.id || this.#members.has(id) || !this.#makeRoom()) continue;
+      // The least that can be said of it, which its own word and everybody else's replaces.
+      const member = { id, address, incarnation: 0, status: "alive", by: null } as const;
+      this.#hold(member);
+      this.#event({ kind: "changed", member, before: null });
+    }
   }
 
   #start(): void {
@@ -192,6 +216,9 @@ export class Swim {
         return;
       case "timer":
         if (this.#self.status !== "left") this.#onTimer(input.timer);
+        return;
+      case "roster":
+        this.#follow(input.roster);
         return;
       case "leave":
         if (this.#self.status !== "left") this.#leave();
@@ -226,7 +253,8 @@ export class Swim {
     const { period, directTimeout, forgetAfter, reconnectPeriods } = this.#options;
     this.#endProbe();
     for (const [id, since] of this.#gone) {
-      if (this.#now - since < forgetAfter) break;
+      // Whoever is on the roster is somebody's business, however long it is gone.
+      if (this.#roster !== null || this.#now - since < forgetAfter) break;
       this.#forget(id);
     }
     if (++this.#periods % reconnectPeriods === 0) this.#reconnect();
@@ -235,6 +263,7 @@ export class Swim {
     if (target !== null) {
       const { address, incarnation } = this.#members.get(target)!;
       const sequence = ++this.#sequence;
+      this.#counts.probes++;
       this.#probe = { sequence, target, incarnation, answered: false, nacksWanted: 0, nacks: new Set() };
       this.#send(address, target, { type: "ping", sequence, target });
       this.#setTimer("direct", directTimeout * multiplier);
@@ -264,6 +293,7 @@ export class Swim {
     if (target === undefined) return;
     const helpers = this.#rounds.some(this.#options.helpers, probe.target);
     const { sequence } = probe;
+    if (helpers.length > 0) this.#counts.indirectProbes++;
     for (const helper of helpers) {
       const body = { type: "ping-request", sequence, target: target.id, address: target.address } as const;
       this.#send(this.#members.get(helper)!.address, helper, body);
@@ -350,6 +380,7 @@ export class Swim {
     if (this.#self.status === "left" || this.#relays.size >= this.#options.maxRelays) return;
     const { directTimeout, period, localHealthMax } = this.#options;
     const sequence = ++this.#sequence;
+    this.#counts.relayedProbes++;
     this.#relays.set(sequence, { origin, sequence: request.sequence, nacked: false });
     this.#send(request.address, request.target, { type: "ping", sequence, target: request.target });
     this.#setTimer(`relay:${sequence}`, localHealthMax > 0 ? directTimeout * NACK_AFTER : period);
@@ -432,6 +463,7 @@ export class Swim {
       this.#hearAboutSelf(news);
       return;
     }
+    if (this.#roster?.has(news.id) === false) return;
     const held = this.#members.get(news.id);
     if (held === undefined) {
       // Whoever was forgotten, or never known, needs no obituary.
@@ -532,6 +564,8 @@ export class Swim {
   }
 
   #forget(id: NodeId): void {
+    if (this.#suspicions.delete(id)) this.#effects.push({ type: "cancel-timer", timer: `suspect:${id}` });
+    this.#rounds.remove(id);
     this.#gone.delete(id);
     this.#members.delete(id);
     this.#news.drop(id);
@@ -551,7 +585,7 @@ export class Swim {
       const room = this.#room(id, address);
       updates.push(...this.#news.take(room, this.#retransmissions(), id, recordBytes));
     }
-    this.#effects.push({ type: "send", to, message: { ...body, from: this.#self, updates } });
+    this.#effects.push({ type: "send", to, id, message: { ...body, from: this.#self, updates } });
   }
 
   #doubted(id: NodeId | null): MemberRecord | null {

@@ -6,7 +6,7 @@ import type { AdminRequest, AdminResult } from "./api.ts";
 import { encodeCatalogCommand } from "./catalog/applier.ts";
 import type { CatalogCommand, CatalogResult } from "./catalog/commands.ts";
 import { encodeAdminFrame } from "./frames.ts";
-import type { Replica } from "./replica.ts";
+import type { OrderedReplica } from "./ordered-replica.ts";
 import { Request } from "./request.ts";
 import type { RoutingTable } from "./routing-table.ts";
 import { SeenRequests } from "./seen-requests.ts";
@@ -17,7 +17,7 @@ export interface AdministrationHost {
   /** Drawn at the start of this process, below 2^32. */
   readonly epoch: number;
   table(): RoutingTable;
-  replica(group: GroupId): Replica | undefined;
+  replica(group: GroupId): OrderedReplica | undefined;
   isUp(node: NodeId): boolean;
   /** False: the frame was dropped, and surely not sent. */
   send(to: NodeId, frame: Uint8Array): boolean;
@@ -167,7 +167,7 @@ export class Administration {
   }
 
   /** A node without a replica of the group tries its holders in turn. */
-  #anyHolder(group: GroupId, replica: Replica | undefined): NodeId | null {
+  #anyHolder(group: GroupId, replica: OrderedReplica | undefined): NodeId | null {
     if (replica !== undefined) return null;
     const holders =
       this.#host
@@ -194,7 +194,7 @@ export class Administration {
     return true;
   }
 
-  #decide(replica: Replica, remote: Decided, done: (result: CatalogResult) => void): void {
+  #decide(replica: OrderedReplica, remote: Decided, done: (result: CatalogResult) => void): void {
     if (remote.type === "transfer") {
       if (remote.to === this.#host.self) {
         done({ ok: true, detail: "it leads already" });

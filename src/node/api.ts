@@ -1,8 +1,9 @@
 /** What a node offers to its doors (RESP, HTTP, the command line) and to the simulator's clients. */
 import type { ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
-import type { LogIndex, Millis } from "../core/machine.ts";
+import type { Millis, PlainData } from "../core/machine.ts";
 import type { Reply } from "../core/reply.ts";
+import type { Seen } from "../core/seen.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { Envelope } from "../data/delivery.ts";
 import type { CatalogUser, UserDelete, UserSet } from "./catalog/users.ts";
@@ -14,10 +15,15 @@ export interface CallOptions {
   readonly timeout?: Millis;
   /** For reads. Default linearizable. */
   readonly consistency?: Consistency;
-  /** For other reads than linearizable ones: an index that the caller has seen in a reply, to read its own writes. */
-  readonly atLeast?: LogIndex;
+  /** For other reads than linearizable ones: what the caller has seen in replies, to read its own writes and never go back. */
+  readonly atLeast?: Seen;
   /** For stale reads: milliseconds. They see everything that was acknowledged so long before the node took them. */
   readonly maxStaleness?: Millis;
+  /**
+   * On a quorum keyspace: how many replicas a write has to be on before it is acknowledged (its W), or how many a read asks (its R), from
+   * 1 to the number of its replicas. Default: what the keyspace says.
+   */
+  readonly quorum?: number;
   /**
    * For writes: not to be done more than once, however often it is sent, and so tried again here until the deadline also
    * where an attempt may have been done. A session's operations lie in one shard: that of its token.
@@ -25,16 +31,45 @@ export interface CallOptions {
   readonly envelope?: Envelope;
 }
 
-/** `index`: the reply shows everything up to there of its group's log; null where that is not known, as in failures. */
-export type ReplyCallback = (reply: Reply, index: LogIndex | null) => void;
+/** `seen`: the reply shows all of that of its shard; null where it is not known, as in failures. */
+export type ReplyCallback = (reply: Reply, seen: Seen | null) => void;
 
-/** The protocols that a keyspace can choose from. */
-export const REPLICATIONS = ["raft"] as const;
+/**
+ * The protocols that a keyspace can choose from. **Ordered** (raft): all replicas apply the same commands in one order.
+ * **Merging** (gossip, quorum): every replica takes writes on its own, and what they hold is joined.
+ */
+export const REPLICATIONS = ["raft", "gossip", "quorum"] as const;
 
 export type Replication = (typeof REPLICATIONS)[number];
 
 export const isReplication = (name: string): name is Replication =>
   (REPLICATIONS as readonly string[]).includes(name);
+
+/** The keyspace's replicas merge; otherwise they follow one order. */
+export const isMerging = (replication: Replication): boolean => replication !== "raft";
+
+/** What concurrent SETs of one key become: the one with the latest stamp, or all of them until a later SET has seen them. */
+export const CONFLICTS = ["latest", "siblings"] as const;
+
+export type Conflicts = (typeof CONFLICTS)[number];
+
+/**
+ * Which nodes hold a shard. `spread`: those that hold least when it is made, and it stays there. `ring` (consistent hashing) and
+ * `rendezvous`: what hashes say of the nodes there are, so that one that joins takes over about its share by itself.
+ */
+export const PLACEMENTS = ["spread", "ring", "rendezvous"] as const;
+
+export type Placement = (typeof PLACEMENTS)[number];
+
+/** How many of the N replicas (`replicas`) take part in an operation. */
+export interface QuorumSpec {
+  /** A read asks so many. */
+  readonly r: number;
+  /** A write is acknowledged when so many have it on disk. */
+  readonly w: number;
+  /** Other nodes stand in for replicas that cannot be reached, and hand over what they took. False: `strict`. */
+  readonly sloppy: boolean;
+}
 
 export interface KeyspaceLimits {
   readonly maxKeyBytes: number;
@@ -44,9 +79,24 @@ export interface KeyspaceLimits {
 export interface KeyspaceSpec {
   readonly name: string;
   readonly replication: Replication;
+  /** Of each shard; the N of a quorum. */
   readonly replicas: number;
   readonly shards: number;
   readonly limits: KeyspaceLimits;
+  /** Null unless `replication` is quorum. */
+  readonly quorum: QuorumSpec | null;
+  /** Null where there are no concurrent writes: in an ordered keyspace. */
+  readonly conflicts: Conflicts | null;
+  readonly placement: Placement;
+}
+
+/** A keyspace that is to be created: the catalog has defaults for what is left out, and refuses what contradicts itself. */
+export interface KeyspaceDeclaration extends Partial<
+  Pick<KeyspaceSpec, "replication" | "replicas" | "shards" | "conflicts" | "placement">
+> {
+  readonly name: string;
+  readonly limits?: Partial<KeyspaceLimits>;
+  readonly quorum?: Partial<QuorumSpec> | null;
 }
 
 export interface ShardInfo {
@@ -67,7 +117,56 @@ export interface NodeInfo {
   readonly resp: string;
   readonly http: string;
   readonly peer: string;
+  /** Whether the node that says so has a connection to it. */
   readonly up: boolean;
+  /** What the node that says so holds of it by peer-to-peer membership; null: that is switched off, or says nothing yet. */
+  readonly membership: MemberState | null;
+}
+
+/** `left` is a member's own word: it has been stopped. `dead` is the others' judgement, `suspect` what comes before it. */
+export type MemberState = "alive" | "suspect" | "dead" | "left";
+
+/** What one member holds of another, or of itself. */
+export interface MemberInfo {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly peer: string;
+  readonly state: MemberState;
+  /** Raised by the member alone, when it answers what is wrongly said of it. */
+  readonly incarnation: number;
+  /** How long the node that says so has held it to be in this state. */
+  readonly milliseconds: number;
+  /** Of a suspected member: who suspected it first, as far as is known. */
+  readonly suspectedBy: NodeId | null;
+}
+
+/** What one node holds of all members of the cluster; others may hold something else for a moment. */
+export interface MembershipInfo {
+  /** False: peer-to-peer membership is switched off, or this node belongs to no cluster yet. Then there are no members. */
+  readonly enabled: boolean;
+  /** The node that says so. */
+  readonly name: string;
+  /** Lifeguard's local health multiplier: by how much this node stretches its own timeouts, as it distrusts itself. 1: well. */
+  readonly localHealth: number;
+  /** Since this node's start. */
+  readonly counters: MembershipCounters;
+  /** Those of the catalog, by id. */
+  readonly members: readonly MemberInfo[];
+}
+
+export interface MembershipCounters {
+  /** Members probed, once each period. */
+  readonly probes: number;
+  /** Those probes that were not answered in time, so that others were asked to probe as well. */
+  readonly indirectProbes: number;
+  /** Probes made for others. */
+  readonly relayedProbes: number;
+  /** Suspicions of others that they refuted. */
+  readonly falseSuspicions: number;
+  /** False words about this node that it refuted under a higher incarnation. */
+  readonly refutations: number;
+  readonly messages: number;
+  readonly bytes: number;
 }
 
 /** One replica on this node. */
@@ -85,6 +184,8 @@ export interface ReplicaStatus {
   readonly learners: readonly NodeId[];
   /** At the leader: how many entries each other replica is behind. */
   readonly lag: Readonly<Record<string, number>>;
+  /** What else its protocol tells. */
+  readonly detail: PlainData;
   /** Set when the replica stopped itself, and why. */
   readonly failed: string | null;
 }
@@ -111,7 +212,7 @@ export interface NodeStatus {
 }
 
 export type AdminRequest =
-  | { readonly type: "keyspace-create"; readonly spec: Partial<KeyspaceSpec> & { readonly name: string } }
+  | { readonly type: "keyspace-create"; readonly spec: KeyspaceDeclaration }
   | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
   | { readonly type: "keyspace-drop"; readonly name: string }
   /** A user with a verifier in place of the password: see `src/server/security`. */
@@ -213,6 +314,8 @@ export interface KvorumNode {
   /** As this node's catalog has them: the same array until it changes. With verifiers: for those who check passwords only. */
   users(): readonly CatalogUser[];
   status(): NodeStatus;
+  /** Who is alive, as far as this node knows. Who belongs to the cluster at all is the catalog's to say. */
+  members(): MembershipInfo;
   metrics(): NodeMetrics;
   /** Like `execute`: forwarded to where it has to be decided. */
   admin(request: AdminRequest, done: (result: AdminResult) => void): void;

@@ -28,7 +28,7 @@ const LONGEST_TIMEOUT_MS = 600_000;
 
 /** Calls back exactly once, possibly before this returns. Whether the client may do so is its door's to ask before. */
 export function runClientRequest(node: KvorumNode, request: ClientRequest, done: ReplyCallback): void {
-  const { group, operation, timeout, consistency, atLeast, maxStaleness } = request;
+  const { group, operation, timeout, consistency, atLeast, maxStaleness, quorum } = request;
   const refusal = refuse(node, request);
   if (refusal !== null) {
     done(refusal, null);
@@ -39,6 +39,7 @@ export function runClientRequest(node: KvorumNode, request: ClientRequest, done:
     consistency,
     atLeast,
     ...(maxStaleness === null ? {} : { maxStaleness }),
+    ...(quorum === null ? {} : { quorum }),
     timeout: Math.min(timeout, LONGEST_TIMEOUT_MS),
     ...(envelope === undefined ? {} : { envelope }),
   };

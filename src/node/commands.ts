@@ -8,7 +8,8 @@ import type { GroupId } from "../core/ids.ts";
 import { Failure, type Reply } from "../core/reply.ts";
 import type { Args, CommandCall, WatchedKey } from "../data/contract.ts";
 import { envelopeProblem } from "../data/delivery.ts";
-import type { CallOptions } from "./api.ts";
+import { refusalOf } from "../data/merging/index.ts";
+import { type CallOptions, isMerging } from "./api.ts";
 import type { CatalogKeyspace } from "./catalog/state.ts";
 import { failureReply } from "./failures.ts";
 import type { RoutingTable } from "./routing-table.ts";
@@ -43,6 +44,39 @@ export const SESSION_ACROSS_SHARDS = failureReply(
   "cross-shard",
   "A session belongs to one shard, and the keys of this command lie in several: send a command for each.",
 );
+
+export const NO_TRANSACTIONS = failureReply(
+  "contradiction",
+  "A transaction needs one order of all commands, and the replicas of this keyspace merge: use a raft keyspace.",
+);
+
+/** What a command, or how it is asked for, contradicts of the promise of its keyspaces. */
+export function refuseContradiction(
+  table: RoutingTable,
+  parts: readonly Pick<Part, "group" | "call">[],
+  { envelope, consistency, quorum }: CallOptions,
+): Failure | null {
+  for (const { group, call } of parts) {
+    const keyspace = table.keyspaceOfGroup(group);
+    if (keyspace === undefined) continue;
+    const { name, replicas, replication } = keyspace;
+    const contradicts = (what: string): Failure =>
+      failureReply("contradiction", `'${name}' is a ${replication} keyspace: ${what}`);
+    if (quorum !== undefined) {
+      if (keyspace.quorum === null) return contradicts("only quorum keyspaces know R and W.");
+      if (!Number.isInteger(quorum) || quorum < 1 || quorum > replicas)
+        return contradicts(`R and W are whole numbers from 1 to its ${replicas} replicas, not ${quorum}.`);
+    }
+    if (!isMerging(replication)) continue;
+    if (envelope !== undefined)
+      return contradicts("its replicas agree on no order, so nothing can be done exactly once there.");
+    if (consistency === "linearizable")
+      return contradicts("its reads are not linearizable; ask without a consistency, or use raft.");
+    const refusal = refusalOf(call);
+    if (refusal !== null) return refusal;
+  }
+  return null;
+}
 
 /** The parts of a command, one per shard; or the refusal. */
 export function splitByShard(table: RoutingTable, call: CommandCall): readonly Part[] | Failure {

@@ -11,6 +11,8 @@ import { isJoint } from "../protocols/raft/configuration.ts";
 import { type CatalogCommand, holdsAnything } from "./catalog/commands.ts";
 import { type Catalog, type CatalogNode, DEFAULT_KEYSPACE } from "./catalog/state.ts";
 import { fittestHeir } from "./heir.ts";
+import type { MergingReplica } from "./merging-replica.ts";
+import type { OrderedReplica } from "./ordered-replica.ts";
 import type { Replica } from "./replica.ts";
 
 export interface ControllerHost {
@@ -75,6 +77,10 @@ export class Controller {
         this.#fitSince.delete(replica.group);
         continue;
       }
+      if (replica.kind === "merging") {
+        this.#reportHeld(catalog, replica);
+        continue;
+      }
       const desired = desiredMembers(catalog, replica.group);
       if (this.#host.diskFull()) {
         this.#giveAway(replica);
@@ -87,7 +93,7 @@ export class Controller {
   }
 
   /** One step towards the desired configuration. True when it is reached. */
-  #reconcile(replica: Replica, desired: Desired): boolean {
+  #reconcile(replica: OrderedReplica, desired: Desired): boolean {
     const present = replica.configuration;
     if (isJoint(present) || this.#changing.has(replica.group)) return false;
     const missing = desired.voters.filter((node) => !present.voters.includes(node));
@@ -103,7 +109,7 @@ export class Controller {
     return false;
   }
 
-  #change(replica: Replica, to: Desired): void {
+  #change(replica: OrderedReplica, to: Desired): void {
     this.#changing.add(replica.group);
     const request: RaftAdmin = { type: "change", voters: [...to.voters], learners: [...to.learners] };
     this.#host.logger.info(
@@ -121,14 +127,30 @@ export class Controller {
     });
   }
 
-  #reportSettled(catalog: Catalog, replica: Replica): void {
+  #reportSettled(catalog: Catalog, replica: OrderedReplica): void {
     const group = catalog.groups.find((candidate) => candidate.id === replica.group);
     if (group === undefined || sameNodes(group.settled, group.replicas)) return;
     this.#proposeOnce({ type: "group-settled", group: group.id, replicas: group.replicas });
   }
 
+  /** A new holder of a merging shard has what the others have: from now on it counts. */
+  #reportHeld(catalog: Catalog, { group: id }: MergingReplica): void {
+    const { self } = this.#host;
+    const group = catalog.groups.find((candidate) => candidate.id === id);
+    if (group === undefined || !group.replicas.includes(self) || group.settled.includes(self)) return;
+    this.#proposeOnce({ type: "group-held", group: id, node: self, held: true });
+  }
+
+  /** A former holder has handed over everything. */
+  reportLeft(id: GroupId): void {
+    const { self } = this.#host;
+    const group = this.#host.catalog().groups.find((candidate) => candidate.id === id);
+    if (group?.settled.includes(self) === true)
+      this.#proposeOnce({ type: "group-held", group: id, node: self, held: false });
+  }
+
   /** A leader that cannot write hands over to one that can; it gets the leadership back once it has caught up again. */
-  #giveAway(replica: Replica): void {
+  #giveAway(replica: OrderedReplica): void {
     const now = this.#host.clock.now();
     const last = this.#gaveAwayAt.get(replica.group);
     const heir = fittestHeir(replica, (node) => this.#host.isUp(node));
@@ -141,7 +163,7 @@ export class Controller {
     this.#transfer(replica, heir);
   }
 
-  #transfer(replica: Replica, to: NodeId): void {
+  #transfer(replica: OrderedReplica, to: NodeId): void {
     replica.administer({ type: "transfer", to }, (outcome) => {
       if (outcome.ok) return;
       this.#host.logger.debug(
@@ -152,7 +174,7 @@ export class Controller {
   }
 
   /** Leadership goes back to the preferred node once that has been up and caught up for a while. */
-  #handBack(catalog: Catalog, replica: Replica): void {
+  #handBack(catalog: Catalog, replica: OrderedReplica): void {
     const preferred = catalog.groups.find((group) => group.id === replica.group)?.replicas[0];
     const now = this.#host.clock.now();
     const fit =
@@ -172,7 +194,7 @@ export class Controller {
     this.#transfer(replica, preferred);
   }
 
-  #tendCatalog(catalog: Catalog, system: Replica): void {
+  #tendCatalog(catalog: Catalog, system: OrderedReplica): void {
     if (catalog.version === 0) {
       if (this.#host.founders !== null)
         this.#proposeOnce({ type: "cluster-found", nodes: this.#host.founders });
@@ -211,7 +233,7 @@ function desiredMembers(catalog: Catalog, group: GroupId): Desired | null {
   return shard === undefined ? null : { voters: shard.replicas, learners: [] };
 }
 
-function isCaughtUp(replica: Replica, node: NodeId): boolean {
+function isCaughtUp(replica: OrderedReplica, node: NodeId): boolean {
   const lag = replica.machine.peersLag().get(node);
   return lag !== undefined && lag <= CAUGHT_UP_ENTRIES;
 }

@@ -383,6 +383,7 @@ function isAddresses(value: unknown): value is NodeAddresses {
     typeof candidate.resp === "string" &&
     typeof candidate.http === "string" &&
     typeof candidate.peer?.host === "string" &&
-    Number.isInteger(candidate.peer?.port)
+    Number.isInteger(candidate.peer?.port) &&
+    (candidate.zone === undefined || typeof candidate.zone === "string")
   );
 }

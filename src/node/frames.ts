@@ -4,6 +4,7 @@
  *   requests   operations forwarded to where they are decided, all that one turn has for that peer
  *   responses  their outcomes, likewise
  *   admin, admin-result   catalog requests, as JSON: rare, and easier to read in a capture
+ *   membership what members tell each other about who is alive: a message of src/membership
  *
  * Requests and their outcomes carry the asking process' epoch, a number drawn at its start: a restarted node counts its
  * requests anew, and must not take a late outcome of its former life for that of a new request.
@@ -11,13 +12,14 @@
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, groupId, nodeId } from "../core/ids.ts";
-import type { LogIndex, Millis } from "../core/machine.ts";
+import type { Millis } from "../core/machine.ts";
 import { decodeReply, encodeReply } from "../core/reply-codec.ts";
 import type { Reply } from "../core/reply.ts";
+import { decodeSeen, encodeSeen, type Seen } from "../core/seen.ts";
 import { type Operation, decodeOperation, encodeOperation } from "../data/batch.ts";
 import type { Consistency } from "./api.ts";
 
-const KIND = { protocol: 1, requests: 2, responses: 3, admin: 4, adminResult: 5 } as const;
+const KIND = { protocol: 1, requests: 2, responses: 3, admin: 4, adminResult: 5, membership: 6 } as const;
 
 const CONSISTENCIES: readonly Consistency[] = ["linearizable", "sequential", "stale"];
 
@@ -28,17 +30,19 @@ export interface ForwardedRequest {
   readonly write: boolean;
   readonly consistency: Consistency;
   /** For reads that are not linearizable. */
-  readonly atLeast: LogIndex;
+  readonly atLeast: Seen;
   /** For stale reads, in milliseconds; null: without a bound. */
   readonly maxStaleness: Millis | null;
+  /** On merging keyspaces; null: what the keyspace says. */
+  readonly quorum: number | null;
   /** Milliseconds that are left of its deadline. */
   readonly timeout: number;
   readonly operation: Operation;
 }
 
 export type ForwardedOutcome =
-  /** The reply shows everything up to `index`. */
-  | { readonly ok: true; readonly reply: Reply; readonly index: LogIndex }
+  /** The reply shows all of what is `seen`. */
+  | { readonly ok: true; readonly reply: Reply; readonly seen: Seen }
   | {
       readonly ok: false;
       readonly error: ErrorCode;
@@ -56,7 +60,8 @@ export type PeerFrame =
   | { readonly kind: "requests"; readonly epoch: number; readonly requests: readonly ForwardedRequest[] }
   | { readonly kind: "responses"; readonly epoch: number; readonly responses: readonly ForwardedResponse[] }
   | { readonly kind: "admin"; readonly epoch: number; readonly id: number; readonly request: unknown }
-  | { readonly kind: "admin-result"; readonly epoch: number; readonly id: number; readonly result: unknown };
+  | { readonly kind: "admin-result"; readonly epoch: number; readonly id: number; readonly result: unknown }
+  | { readonly kind: "membership"; readonly message: Uint8Array };
 
 /** By hand, as most frames of an idle cluster are these: they carry heartbeats. */
 export function encodeProtocolFrame(group: GroupId, message: Uint8Array): Uint8Array {
@@ -67,6 +72,13 @@ export function encodeProtocolFrame(group: GroupId, message: Uint8Array): Uint8A
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) frame[at++] = (rest % 0x80) | 0x80;
   frame[at++] = rest;
   frame.set(message, at);
+  return frame;
+}
+
+export function encodeMembershipFrame(message: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(1 + message.length);
+  frame[0] = KIND.membership;
+  frame.set(message, 1);
   return frame;
 }
 
@@ -82,8 +94,9 @@ export function encodeRequest(writer: ByteWriter, request: ForwardedRequest): vo
   writer.varint(request.group);
   writer.varint(Math.max(0, Math.ceil(request.timeout)));
   writer.u8((request.write ? 1 : 0) | (CONSISTENCIES.indexOf(request.consistency) << 1));
-  writer.varint(request.atLeast);
+  encodeSeen(writer, request.atLeast);
   writer.varint(request.maxStaleness === null ? 0 : Math.floor(request.maxStaleness) + 1);
+  writer.varint(request.quorum ?? 0);
   encodeOperation(writer, request.operation);
 }
 
@@ -135,7 +148,7 @@ export class ResponseFrameBuilder {
     writer.varint(id);
     if (outcome.ok) {
       writer.u8(0);
-      writer.varint(outcome.index);
+      encodeSeen(writer, outcome.seen);
       encodeReply(writer, outcome.reply);
     } else {
       writer.u8(1);
@@ -210,6 +223,8 @@ export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
         ? { kind: "admin", epoch, id, request: body }
         : { kind: "admin-result", epoch, id, result: body };
     }
+    case KIND.membership:
+      return { kind: "membership", message: reader.raw(reader.remaining) };
     default:
       throw new CodecError(`unknown frame kind ${kind}`);
   }
@@ -224,8 +239,9 @@ export function decodeRequest(reader: ByteReader): ForwardedRequest {
   const consistency = CONSISTENCIES[flags >> 1];
   if (consistency === undefined) throw new CodecError(`unknown request flags ${flags}`);
   const write = (flags & 1) === 1;
-  const atLeast = reader.varint();
+  const atLeast = decodeSeen(reader);
   const staleness = reader.varint();
+  const quorum = reader.varint();
   return {
     id,
     group,
@@ -233,6 +249,7 @@ export function decodeRequest(reader: ByteReader): ForwardedRequest {
     consistency,
     atLeast,
     maxStaleness: staleness === 0 ? null : staleness - 1,
+    quorum: quorum === 0 ? null : quorum,
     timeout,
     operation: decodeOperation(reader),
   };
@@ -241,8 +258,8 @@ export function decodeRequest(reader: ByteReader): ForwardedRequest {
 function decodeOutcome(reader: ByteReader): ForwardedOutcome {
   const status = reader.u8();
   if (status === 0) {
-    const index = reader.varint();
-    return { ok: true, index, reply: decodeReply(reader) };
+    const seen = decodeSeen(reader);
+    return { ok: true, seen, reply: decodeReply(reader) };
   }
   if (status !== 1) throw new CodecError(`unknown outcome ${status}`);
   const code = decoder.decode(reader.bytes());

@@ -22,6 +22,7 @@ import type {
   CallOptions,
   KeyspaceInfo,
   KvorumNode,
+  MembershipInfo,
   NodeMetrics,
   NodeStatus,
   ReplyCallback,
@@ -37,6 +38,8 @@ import type { CatalogUser } from "./catalog/users.ts";
 import {
   groupOfTransaction,
   mergeReplies,
+  NO_TRANSACTIONS,
+  refuseContradiction,
   refuseEnvelope,
   refuseMalformed,
   SESSION_ACROSS_SHARDS,
@@ -49,16 +52,20 @@ import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
 import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
+import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
+import { Members, membershipMetrics, noMembership } from "./members.ts";
 import type { NodeOptions } from "./options.ts";
 import { Persister } from "./persister.ts";
 import { Pulse } from "./pulse.ts";
+import type { OrderedReplica } from "./ordered-replica.ts";
+import { RecoveredLog } from "./recovered-log.ts";
 import type { Replica } from "./replica.ts";
-import { RecoveredLog, ReplicaSet } from "./replica-set.ts";
-import { Request } from "./request.ts";
+import { ReplicaSet } from "./replica-set.ts";
+import { Request, type RequestSpec } from "./request.ts";
 import { Router } from "./router.ts";
 import { RoutingTable } from "./routing-table.ts";
-import { internalCall, ShardApplier } from "./shard-applier.ts";
+import { ShardApplier } from "./shard-applier.ts";
 import { describeKeyspaces, describeStatus } from "./status.ts";
 import { Watches } from "./watches.ts";
 
@@ -73,6 +80,8 @@ interface Running {
   readonly replicas: ReplicaSet;
   readonly controller: Controller;
   readonly administration: Administration;
+  /** Null: switched off. */
+  readonly members: Members | null;
 }
 
 const SWEEP_REPLICAS_MS = 1000;
@@ -268,6 +277,8 @@ export class Node implements KvorumNode {
       self: identity.node,
       epoch,
       replica: (group) => replicas.get(group),
+      merges: (group) => this.#table.merges(group),
+      standIn: (group) => replicas.standIn(group),
       holders: (group) => this.#table.group(group)?.replicas ?? [],
       isUp: (node) => this.#transport.isUp(node),
       send: (to, frame) => this.#transport.send(to, frame),
@@ -292,12 +303,23 @@ export class Node implements KvorumNode {
         },
         schedule: (replica) => loop.scheduleReplica(replica),
         onLeaderChange: (replica) => this.#onLeaderChange(replica),
+        onReady: () => router.retryParked(),
+        onRetired: (replica) => {
+          controller.reportLeft(replica.group);
+          replicas.onRetired(replica);
+        },
+        expire: (replica, done) =>
+          this.#internalWrite(
+            replica,
+            { group: replica.group, operation: { kind: "command", ...internalCall(".expire") }, quorum: 1 },
+            done,
+          ),
         ...(observe === undefined
           ? {}
           : {
-              onApply: (replica: Replica, index: LogIndex, command: Uint8Array) =>
+              onApply: (replica: OrderedReplica, index: LogIndex, command: Uint8Array) =>
                 observe({ type: "applied", node: identity.node, group: replica.group, index, command }),
-              onStep: ({ group, machine }: Replica) => {
+              onStep: ({ group, machine }: OrderedReplica) => {
                 const { term, commitIndex, log } = machine;
                 observe({ type: "stepped", node: identity.node, group, term, commitIndex, log });
               },
@@ -312,10 +334,15 @@ export class Node implements KvorumNode {
             ? new CatalogApplier(records, (catalog) => this.#onCatalog(catalog))
             : new ShardApplier(records, {
                 clock,
-                isLeader: () => replicas.get(group)?.isReady ?? false,
+                isLeader: () => replicas.ordered(group)?.isReady ?? false,
                 history,
                 onChanges: () => this.#watches.onChanges(group),
-                propose: (call, done) => this.#internalWrite(group, { kind: "command", ...call }, done),
+                propose: (call, done) => {
+                  const replica = replicas.ordered(group);
+                  if (replica?.isLeader === true)
+                    this.#internalWrite(replica, { group, operation: { kind: "command", ...call } }, done);
+                  else done(null);
+                },
               }),
       },
       log,
@@ -327,7 +354,7 @@ export class Node implements KvorumNode {
       self: identity.node,
       epoch,
       table: () => this.#table,
-      replica: (group) => replicas.get(group),
+      replica: (group) => replicas.ordered(group),
       isUp: (node) => this.#transport.isUp(node),
       send: (to, frame) => {
         const sent = this.#transport.send(to, frame);
@@ -347,7 +374,9 @@ export class Node implements KvorumNode {
       diskFull: () => persister.full,
       defaultShards: this.#options.defaultShards ?? null,
     });
-    this.#running = { identity, log, state, persister, loop, router, replicas, controller, administration };
+    const members = this.#createMembers(identity, loop);
+    const parts = { identity, log, state, persister, loop, router, replicas, controller, administration };
+    this.#running = { ...parts, members };
 
     this.#transport.identify(
       { cluster: identity.cluster, node: identity.node },
@@ -376,12 +405,23 @@ export class Node implements KvorumNode {
       this.#onFatal(new DiskError("corrupt", "log", `its records contradict each other: ${error.message}`));
       return;
     }
-    this.#onCatalog((replicas.get(SYSTEM_GROUP)!.applier as CatalogApplier).catalog);
+    this.#onCatalog((replicas.ordered(SYSTEM_GROUP)!.applier as CatalogApplier).catalog);
     controller.start();
     this.#deadlines.start();
     this.#sweep();
     this.#waitFor("a majority of the system group");
     this.#becomeCurrent();
+  }
+
+  #createMembers({ node: self }: EstablishedIdentity, loop: TurnLoop): Members | null {
+    const { membership: options, name, addresses } = this.#options;
+    if (!options.enabled) return null;
+    const { clock, random, log: logger } = this.#world;
+    const send = (to: NodeId, frame: Uint8Array): void => {
+      this.#transport.send(to, frame);
+      loop.schedule();
+    };
+    return new Members({ clock, random, logger, self, name, address: addresses.peer, options, send });
   }
 
   /** A linearizable read of the system group: once it is served, this node's catalog holds everything from before its start. */
@@ -404,7 +444,7 @@ export class Node implements KvorumNode {
       },
     );
     this.#deadlines.watch(request, this.#options.requestTimeout);
-    const system = running.replicas.get(SYSTEM_GROUP)!;
+    const system = running.replicas.ordered(SYSTEM_GROUP)!;
     if (system.leader === null) request.fail("no-leader");
     else system.read(request);
   }
@@ -415,20 +455,18 @@ export class Node implements KvorumNode {
     const known = this.#table.catalog.nodes.find((candidate) => candidate.id === node);
     const { addresses } = this.#options;
     if (known === undefined || this.#closing) return;
-    const { peer, resp, http } = known;
-    if (JSON.stringify({ peer, resp, http }) === JSON.stringify(addresses)) return;
+    const { peer, resp, http, zone } = known;
+    if (JSON.stringify({ peer, resp, http, zone }) === JSON.stringify(addresses)) return;
     running.administration.change({ type: "node-update", node, addresses }, (result) => {
       if (!result.ok) this.#world.clock.setTimer(1000, () => this.#announceAddresses(running));
     });
   }
 
-  /** Ready: the catalog is current, and every shard that this node knows of has a leader. */
+  /** Ready: the catalog is current, and every shard that this node knows of can be served. */
   #checkReady(): void {
     if (this.#ready || !this.#catalogCurrent || this.#closing) return;
     const { catalog } = this.#table;
-    const leaderless = catalog.groups.filter(
-      (group) => this.#running!.replicas.get(group.id)?.leader === null,
-    );
+    const leaderless = catalog.groups.filter((group) => this.#running!.replicas.isWaiting(group.id));
     if (catalog.keyspaces.length > 0 && leaderless.length === 0) {
       this.#ready = true;
       this.#waiting = null;
@@ -438,7 +476,7 @@ export class Node implements KvorumNode {
     this.#waitFor(
       catalog.keyspaces.length === 0
         ? "the system group's leader to create the default keyspace"
-        : `${leaderless.length} of ${catalog.groups.length} shards to elect a leader`,
+        : `${leaderless.length} of ${catalog.groups.length} shards to elect a leader or to catch up`,
     );
     this.#world.clock.setTimer(CURRENT_RETRY_MS, () => this.#checkReady());
   }
@@ -465,6 +503,7 @@ export class Node implements KvorumNode {
     const known = catalog.version > 0 ? catalog.nodes : identity.members;
     const heard = this.#heardMembers;
     const members = heard !== null && heard.version > catalog.version ? heard.members : known;
+    this.#running?.members?.follow(members);
     const peers = peersOf(members, identity.node);
     const key = JSON.stringify([...peers]);
     if (key === this.#peersKey) return;
@@ -493,7 +532,7 @@ export class Node implements KvorumNode {
         const frame = decodePeerFrame(bytes);
         switch (frame.kind) {
           case "protocol":
-            running.replicas.get(frame.group)?.onMessage(from, frame.message);
+            running.replicas.forMessage(frame.group, frame.message)?.onMessage(from, frame.message);
             break;
           case "requests":
             running.router.onRequests(from, frame.epoch, frame.requests);
@@ -507,6 +546,9 @@ export class Node implements KvorumNode {
           case "admin-result":
             running.administration.onResult(frame.epoch, frame.id, frame.result);
             break;
+          case "membership":
+            running.members?.onMessage(from, frame.message);
+            break;
         }
       } catch (error) {
         if (!(error instanceof CodecError)) throw error;
@@ -517,7 +559,11 @@ export class Node implements KvorumNode {
 
   #onPeerUp(peer: NodeId): void {
     this.#world.log.debug({ peer }, "peer up");
-    this.#running?.router.retryParked();
+    const running = this.#running;
+    if (running === null) return;
+    for (const replica of running.replicas.all()) if (replica.kind === "merging") replica.onReachable(peer);
+    running.router.retryParked();
+    running.loop.schedule();
   }
 
   #onPeerDown(peer: NodeId): void {
@@ -530,7 +576,7 @@ export class Node implements KvorumNode {
     running.loop.schedule();
   }
 
-  #onLeaderChange(replica: Replica): void {
+  #onLeaderChange(replica: OrderedReplica): void {
     this.#counters.leaderChanges++;
     if (replica.isLeader) {
       const { group, machine } = replica;
@@ -567,11 +613,11 @@ export class Node implements KvorumNode {
     const replica = this.#running?.replicas.get(group);
     if (replica === undefined) return;
     const { compactAtBytes, compactForcedAtBytes } = this.#options.limits;
-    const { machine } = replica;
-    if (machine.logBytes < compactAtBytes) return;
+    if (replica.machine.logBytes < compactAtBytes) return;
     let upTo = appliedIndex;
-    if (machine.logBytes < compactForcedAtBytes) {
-      for (const lag of machine.peersLag().values()) upTo = Math.min(upTo, machine.lastIndex - lag);
+    if (replica.kind === "ordered" && replica.machine.logBytes < compactForcedAtBytes) {
+      const { lastIndex } = replica.machine;
+      for (const lag of replica.machine.peersLag().values()) upTo = Math.min(upTo, lastIndex - lag);
     }
     replica.compact(upTo);
     this.#running!.loop.schedule();
@@ -588,13 +634,13 @@ export class Node implements KvorumNode {
     for (const replica of this.#running!.replicas.all()) replica.sweep();
     this.#running!.router.sweep();
     const { identity, replicas } = this.#running!;
-    this.#leaderlessSweeps = replicas.get(SYSTEM_GROUP)?.leader === null ? this.#leaderlessSweeps + 1 : 0;
+    this.#leaderlessSweeps = replicas.ordered(SYSTEM_GROUP)?.leader === null ? this.#leaderlessSweeps + 1 : 0;
     if (this.#leaderlessSweeps >= 2) this.#askWhoIsThere(identity);
     this.#world.clock.setTimer(SWEEP_REPLICAS_MS, () => this.#sweep());
   }
 
   #expire(request: Request): void {
-    request.giveUp(request.exposed ? "timeout" : "no-leader");
+    request.giveUp(request.exposed ? "timeout" : request.behind ? "behind" : "no-leader");
   }
 
   // Requests -----------------------------------------------------------------------------------------------------
@@ -609,6 +655,11 @@ export class Node implements KvorumNode {
     const parts = splitByShard(this.#table, call);
     if (parts instanceof Failure) {
       this.#answer(parts, done);
+      return;
+    }
+    const contradiction = refuseContradiction(this.#table, parts, options);
+    if (contradiction !== null) {
+      this.#answer(contradiction, done);
       return;
     }
     if (parts.length > 1 && options.envelope?.kind === "session") {
@@ -632,7 +683,11 @@ export class Node implements KvorumNode {
 
   executeOn(group: GroupId, call: CommandCall, options: CallOptions, done: ReplyCallback): void {
     this.#counters.commands++;
-    const refusal = this.#refuse() ?? refuseMalformed(call) ?? refuseEnvelope(call.spec.access, options);
+    const refusal =
+      this.#refuse() ??
+      refuseMalformed(call) ??
+      refuseEnvelope(call.spec.access, options) ??
+      refuseContradiction(this.#table, [{ group, call }], options);
     if (refusal === null)
       this.#submit(group, { kind: "command", ...call }, call.spec.access === "write", options, done);
     else this.#answer(refusal, done);
@@ -652,6 +707,7 @@ export class Node implements KvorumNode {
     }
     const group = groupOfTransaction(this.#table, calls, watched);
     if (group instanceof Failure) this.#answer(group, done);
+    else if (this.#table.merges(group)) this.#answer(NO_TRANSACTIONS, done);
     else this.#submit(group, { kind: "transaction", calls, watched }, true, options, done);
   }
 
@@ -668,7 +724,7 @@ export class Node implements KvorumNode {
   /** Null where there is no replica that has a state and works: then another node is asked. */
   #historyOf(group: GroupId): History | null {
     const replica = this.#running?.replicas.get(group);
-    if (replica === undefined || replica.failure !== null || replica.appliedIndex === 0) return null;
+    if (replica?.kind !== "ordered" || replica.failure !== null || replica.appliedIndex === 0) return null;
     return replica.applier instanceof ShardApplier ? replica.applier.history : null;
   }
 
@@ -724,12 +780,13 @@ export class Node implements KvorumNode {
         consistency: options.consistency ?? "linearizable",
         atLeast: options.atLeast ?? 0,
         maxStaleness: options.maxStaleness ?? null,
+        quorum: options.quorum ?? null,
         deadline,
       },
       router.retry,
-      (reply, failure, index) => {
+      (reply, failure, seen) => {
         this.#inFlight--;
-        if (failure === null) done(reply, index);
+        if (failure === null) done(reply, seen);
         else this.#answer(failureReply(failure.error, failure.detail), done);
       },
     );
@@ -738,16 +795,19 @@ export class Node implements KvorumNode {
     router.submit(request);
   }
 
-  /** A write that the node itself needs (expiry), at the leader only and without another attempt elsewhere. */
-  #internalWrite(group: GroupId, operation: Operation, done: (reply: Reply | null) => void): void {
-    const replica = this.#running?.replicas.get(group);
-    if (replica === undefined || !replica.isLeader || this.#closing) {
+  /** A write that the node itself needs (expiry), at this replica only and without another attempt elsewhere. */
+  #internalWrite(
+    replica: Replica,
+    wanted: Pick<RequestSpec, "group" | "operation" | "quorum">,
+    done: (reply: Reply | null) => void,
+  ): void {
+    if (this.#closing) {
       done(null);
       return;
     }
     const timeout = this.#options.requestTimeout;
     const deadline = this.#world.clock.now() + timeout;
-    const request = new Request({ group, operation, write: true, deadline }, null, (reply, failure) =>
+    const request = new Request({ ...wanted, write: true, deadline }, null, (reply, failure) =>
       done(failure === null ? reply : null),
     );
     this.#deadlines.watch(request, timeout);
@@ -787,7 +847,7 @@ export class Node implements KvorumNode {
   }
 
   leaderOf(group: GroupId): NodeId | null {
-    return this.#running?.replicas.get(group)?.leader ?? null;
+    return this.#running?.replicas.ordered(group)?.leader ?? null;
   }
 
   keyspaces(): readonly KeyspaceInfo[] {
@@ -817,6 +877,7 @@ export class Node implements KvorumNode {
       uptimeMilliseconds: Math.round(now - this.#startedAt),
       members: this.#table.catalog.version > 0 ? this.#table.catalog.nodes : this.#identity.members,
       isUp: (node) => node === this.#identity.node || this.#transport.isUp(node),
+      membershipOf: (node) => running?.members?.stateOf(node) ?? null,
       keyspaces: this.keyspaces(),
       groups: this.#table.catalog.groups,
       replicas: running === null ? [] : [...running.replicas.all()],
@@ -830,12 +891,18 @@ export class Node implements KvorumNode {
     });
   }
 
+  members(): MembershipInfo {
+    return this.#running?.members?.describe() ?? noMembership(this.#options.name);
+  }
+
   metrics(): NodeMetrics {
     const running = this.#running;
     const log = running?.log.stats();
     const replicas = running === null ? [] : [...running.replicas.all()];
+    const membership = membershipMetrics(this.members());
     return {
       counters: {
+        ...membership.counters,
         commands_total: this.#counters.commands,
         refusals_total: this.#counters.failures,
         overloaded_total: this.#counters.overloaded,
@@ -846,6 +913,7 @@ export class Node implements KvorumNode {
         log_syncs_total: log?.syncs ?? 0,
       },
       gauges: {
+        ...membership.gauges,
         ready: this.ready ? 1 : 0,
         requests_in_flight: this.#inFlight,
         requests_waiting_for_leader: running?.router.parkedCount ?? 0,
@@ -855,7 +923,7 @@ export class Node implements KvorumNode {
         overlay_bytes: running?.state.overlayBytes() ?? 0,
         watches: this.#watches.count,
         replicas: replicas.length,
-        replicas_leading: replicas.filter((replica) => replica.isLeader).length,
+        replicas_leading: replicas.filter((replica) => replica.kind === "ordered" && replica.isLeader).length,
         replicas_failed: replicas.filter((replica) => replica.failure !== null).length,
         storage_healthy: this.#storageProblem === null ? 1 : 0,
       },
@@ -884,6 +952,7 @@ export class Node implements KvorumNode {
       this.#deadlines.stop();
       this.#watches.closeAll();
       running.replicas.closeAll();
+      running.members?.close();
       running.administration.close();
       this.#deadlines.expireAll();
       running.loop.schedule();
@@ -909,6 +978,7 @@ export class Node implements KvorumNode {
       if (--open === 0) finish();
     };
     for (const replica of running.replicas.all()) {
+      if (replica.kind !== "ordered") continue;
       const heir = replica.isReady ? fittestHeir(replica, (node) => this.#transport.isUp(node)) : null;
       if (heir === null) continue;
       open++;

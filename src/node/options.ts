@@ -2,6 +2,8 @@
 import type { GroupId, NodeId } from "../core/ids.ts";
 import type { LogIndex } from "../core/machine.ts";
 import type { Address } from "../core/world.ts";
+import { DEFAULT_SWIM_OPTIONS } from "../membership/index.ts";
+import type { SwimOptions } from "../membership/index.ts";
 import type { LogView } from "../protocols/raft/raft.ts";
 import type { NodeAddresses } from "./catalog/state.ts";
 import type { InitialMember } from "./formation.ts";
@@ -12,6 +14,15 @@ export interface RaftTimings {
   readonly heartbeatInterval: number;
   /** Serve reads under a leader lease (true) or confirm leadership for every batch of reads (false). */
   readonly lease: boolean;
+}
+
+/** Peer-to-peer membership; the same on every node of a cluster. The rest of SWIM's options is not to be chosen. */
+export interface MembershipOptions extends Pick<
+  SwimOptions,
+  "period" | "directTimeout" | "helpers" | "suspicionFactor"
+> {
+  /** False: this node neither probes nor answers probes, and others that do hold it dead. */
+  readonly enabled: boolean;
 }
 
 export interface NodeLimits {
@@ -48,6 +59,7 @@ export interface NodeOptions {
   readonly join: readonly Address[];
   readonly requestTimeout: number;
   readonly raft: RaftTimings;
+  readonly membership: MembershipOptions;
   readonly limits: NodeLimits;
   /** Shards of the keyspace that a new cluster starts with. Default: as many as any keyspace gets. */
   readonly defaultShards?: number;
@@ -81,6 +93,14 @@ export const DEFAULT_TIMINGS: RaftTimings = {
   electionTimeoutMax: 600,
   heartbeatInterval: 75,
   lease: true,
+};
+
+export const DEFAULT_MEMBERSHIP: MembershipOptions = {
+  enabled: true,
+  period: DEFAULT_SWIM_OPTIONS.period,
+  directTimeout: DEFAULT_SWIM_OPTIONS.directTimeout,
+  helpers: DEFAULT_SWIM_OPTIONS.helpers,
+  suspicionFactor: DEFAULT_SWIM_OPTIONS.suspicionFactor,
 };
 
 const MIB = 1024 * 1024;

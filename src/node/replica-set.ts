@@ -4,63 +4,27 @@
  * A restarted node first sees an old state of its catalog. Until it knows that it has caught up, it only runs replicas of
  * which it has records; it neither founds nor deletes any: both would forget votes.
  */
+import { invariant } from "../core/assert.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP, writeId } from "../core/ids.ts";
+import type { GroupMembers } from "../core/merging.ts";
 import type { DiskError, Logger } from "../core/world.ts";
-import { raftCodec } from "../protocols/raft/codec.ts";
-import { configuration } from "../protocols/raft/configuration.ts";
-import type { RaftRecord } from "../protocols/raft/messages.ts";
-import { DEFAULT_RAFT_OPTIONS } from "../protocols/raft/options.ts";
-import { Raft } from "../protocols/raft/raft.ts";
-import { bootstrap, recover } from "../protocols/raft/recovery.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
 import type { StateStore } from "../storage/state/state-store.ts";
-import type { LogRecord, WriteAheadLog } from "../storage/log/write-ahead-log.ts";
+import type { WriteAheadLog } from "../storage/log/write-ahead-log.ts";
+import { isMerging } from "./api.ts";
 import type { Applier } from "./applier.ts";
-import type { Catalog } from "./catalog/state.ts";
+import type { Catalog, CatalogGroup, CatalogKeyspace } from "./catalog/state.ts";
+import type { MergingReplica } from "./merging-replica.ts";
+import { invitesStandIn, openMerging } from "./open-merging.ts";
+import { openOrdered } from "./open-ordered.ts";
 import type { RaftTimings } from "./options.ts";
-import { PeerSnapshots } from "./peer-snapshots.ts";
-import { Replica, type ReplicaHost } from "./replica.ts";
+import type { OrderedReplica } from "./ordered-replica.ts";
+import type { RecoveredLog } from "./recovered-log.ts";
+import type { Replica, ReplicaHost } from "./replica.ts";
 
 /** A checkpoint without content: the group was deleted here. */
 const DELETED = new Uint8Array(0);
 const RETRY_FULL_MS = 500;
-/** Followers apply this much later when nothing else is said to them: a write in the meantime goes first. */
-const COMMIT_DELAY_MS = 5;
-
-/** What recovery found of each group in the log. */
-export class RecoveredLog {
-  readonly #groups = new Map<GroupId, RaftRecord[]>();
-  readonly #deleted = new Set<GroupId>();
-
-  /** A checkpoint starts a group's description anew; an empty one says that the group was deleted here. */
-  visit(record: LogRecord): void {
-    if (record.checkpoint) this.#groups.delete(record.group);
-    if (record.bytes.length === 0) {
-      this.#deleted.add(record.group);
-      return;
-    }
-    this.#deleted.delete(record.group);
-    const records = this.#groups.get(record.group) ?? [];
-    // A copy: the bytes are a view of a whole segment, which one kept entry would hold in memory.
-    records.push(raftCodec.decodeRecord(record.bytes.slice()));
-    this.#groups.set(record.group, records);
-  }
-
-  take(group: GroupId): RaftRecord[] | undefined {
-    const records = this.#groups.get(group);
-    this.#groups.delete(group);
-    return records;
-  }
-
-  groups(): GroupId[] {
-    return [...this.#groups.keys()];
-  }
-
-  /** Groups of which nothing is left but the word that they were deleted here. */
-  deleted(): Iterable<GroupId> {
-    return this.#deleted;
-  }
-}
 
 export interface ReplicaSetHost extends ReplicaHost {
   readonly self: NodeId;
@@ -80,6 +44,8 @@ export class ReplicaSet {
   #catalog: Catalog | null = null;
   /** Replicas that are being deleted: until that is durable, their groups cannot be opened again. */
   readonly #deleting = new Set<GroupId>();
+  /** Merging replicas that have handed over all that they had. */
+  readonly #retired = new Set<GroupId>();
   readonly #logger: Logger;
 
   constructor(host: ReplicaSetHost, log: WriteAheadLog, state: StateStore, recovered: RecoveredLog) {
@@ -94,6 +60,26 @@ export class ReplicaSet {
     return this.#replicas.get(group);
   }
 
+  /** The replica of an ordered group; undefined also for merging ones. */
+  ordered(group: GroupId): OrderedReplica | undefined {
+    const replica = this.#replicas.get(group);
+    return replica?.kind === "ordered" ? replica : undefined;
+  }
+
+  /** The replica that a message of its group's protocol is for. A hint for another node makes this one stand in for it. */
+  forMessage(group: GroupId, message: Uint8Array): Replica | null {
+    const replica = this.#replicas.get(group);
+    if (replica !== undefined) return replica;
+    return invitesStandIn(message) ? this.standIn(group) : null;
+  }
+
+  /** There is a replica here, and nothing can be asked of its group yet. */
+  isWaiting(group: GroupId): boolean {
+    const replica = this.#replicas.get(group);
+    if (replica?.kind !== "merging") return replica?.leader === null;
+    return replica.members.holders.includes(this.#host.self) && replica.failure === null && !replica.isReady;
+  }
+
   get size(): number {
     return this.#replicas.size;
   }
@@ -104,10 +90,9 @@ export class ReplicaSet {
 
   /** The system group and everything that was here before. */
   startRecovered(): void {
-    const groups = new Set([SYSTEM_GROUP, ...this.#recovered.groups().sort((a, b) => a - b)]);
-    for (const group of groups) {
+    for (const group of new Set([SYSTEM_GROUP, ...this.#recovered.groups("ordered")])) {
       const founders = group === SYSTEM_GROUP ? (this.#host.founders ?? []) : [];
-      this.#open(group, founders, false);
+      this.#openOrdered(group, founders, false);
     }
     // Nobody will ever write a checkpoint of these: the log must not keep its oldest segments for them.
     for (const group of this.#recovered.deleted()) this.#log.drop(group);
@@ -119,43 +104,94 @@ export class ReplicaSet {
     const { self } = this.#host;
     const wanted = new Set<GroupId>([SYSTEM_GROUP]);
     for (const group of catalog.groups) {
-      if (!group.replicas.includes(self) && !group.settled.includes(self)) continue;
+      const keyspace = catalog.keyspaces.find((candidate) => candidate.name === group.keyspace)!;
+      const isMember = group.replicas.includes(self) || group.settled.includes(self);
+      if (isMerging(keyspace.replication)) {
+        // One that stands in, or hands over, goes on until it has nothing left that the holders lack.
+        const { id } = group;
+        if (!isMember && !this.#replicas.has(id) && !this.#recovered.has(id)) continue;
+        if (this.#retired.has(id) && !isMember) continue;
+        wanted.add(id);
+        this.#followMerging(group, keyspace);
+        continue;
+      }
+      if (!isMember) continue;
       wanted.add(group.id);
       if (this.#replicas.has(group.id) || this.#deleting.has(group.id)) continue;
-      const founds = group.founders.includes(self) && !group.departed.includes(self);
-      this.#open(group.id, founds ? group.founders : [], founds && group.replicas[0] === self);
+      const founds = isFounder(group, self);
+      this.#openOrdered(group.id, founds ? group.founders : [], founds && group.replicas[0] === self);
     }
     for (const group of this.#replicas.keys()) {
       if (!wanted.has(group)) this.#delete(group, !catalog.groups.some((other) => other.id === group));
     }
+    for (const group of this.#recovered.groups("merging")) {
+      // A keyspace that was dropped while this node was away.
+      if (!wanted.has(group)) this.#forget(group, true);
+    }
   }
 
-  #open(group: GroupId, founders: readonly NodeId[], campaign: boolean): void {
+  /** A replica that takes writes for the holders of a quorum keyspace, none of which can be reached; null where that is not wanted. */
+  standIn(id: GroupId): MergingReplica | null {
+    const group = this.#catalog?.groups.find((candidate) => candidate.id === id);
+    const keyspace = this.#catalog?.keyspaces.find((candidate) => candidate.name === group?.keyspace);
+    if (group === undefined || keyspace?.quorum?.sloppy !== true) return null;
+    this.#retired.delete(id);
+    const replica = this.#followMerging(group, keyspace);
+    return replica?.failure === null ? replica : null;
+  }
+
+  /** Has handed over all that it had: nobody needs it any more. */
+  onRetired(replica: MergingReplica): void {
+    const group = this.#catalog?.groups.find((candidate) => candidate.id === replica.group);
+    this.#retired.add(replica.group);
+    if (group === undefined || group.replicas.includes(this.#host.self)) return;
+    if (!group.settled.includes(this.#host.self)) this.#delete(replica.group, false);
+  }
+
+  #openOrdered(group: GroupId, founders: readonly NodeId[], campaign: boolean): void {
     const recovered = this.#recovered.take(group);
-    const fresh = recovered === undefined;
-    const records = this.#state.openGroup(group);
-    if (fresh && records.appliedIndex > 0) {
-      // A crash came between the two halves of a deletion.
-      this.#free(group, false);
-      return;
-    }
-    const founding = founders.length > 0 ? bootstrap(configuration(founders)) : [];
-    const machine = new Raft(
-      { ...DEFAULT_RAFT_OPTIONS, commitDelay: COMMIT_DELAY_MS, ...this.#host.timings, id: this.#host.self },
-      { ...recover(recovered ?? founding), applied: records.appliedIndex },
-    );
-    const snapshots = new PeerSnapshots(
-      group,
-      this.#state,
-      this.#host.snapshotChunkBytes,
-      () => records.appliedIndex,
-    );
-    const applier = this.#host.createApplier(group, records);
-    const replica = new Replica(group, this.#host, machine, applier, records, snapshots);
+    const records = this.#openRecords(group, recovered === undefined);
+    if (records === null) return;
+    const replica = openOrdered(this.#host, this.#state, group, records, recovered, founders);
     this.#replicas.set(group, replica);
-    if (fresh) replica.writeCheckpoint();
+    if (recovered === undefined) replica.writeCheckpoint();
     replica.start();
-    if (fresh && campaign) replica.step({ type: "timer", timer: "election" });
+    if (recovered === undefined && campaign) replica.step({ type: "timer", timer: "election" });
+  }
+
+  #followMerging(group: CatalogGroup, keyspace: CatalogKeyspace): MergingReplica | null {
+    const members = membersOf(this.#catalog!, group);
+    const present = this.#replicas.get(group.id);
+    if (present !== undefined) {
+      invariant(present.kind === "merging", "a keyspace never changes its protocol");
+      present.onMembers(members);
+      return present;
+    }
+    if (this.#deleting.has(group.id)) return null;
+    const recovered = this.#recovered.take(group.id);
+    const records = this.#openRecords(group.id, recovered === undefined);
+    if (records === null) return null;
+    const founder = isFounder(group, this.#host.self);
+    const replica = openMerging(this.#host, {
+      group: group.id,
+      keyspace,
+      members,
+      records,
+      recovered,
+      founder,
+    });
+    this.#replicas.set(group.id, replica);
+    if (recovered === undefined) replica.writeCheckpoint();
+    replica.start();
+    return replica;
+  }
+
+  /** Null: a crash came between the two halves of a deletion, whose second half is done now. */
+  #openRecords(group: GroupId, fresh: boolean): ShardRecords | null {
+    const records = this.#state.openGroup(group);
+    if (!fresh || records.appliedIndex === 0) return records;
+    this.#free(group, false);
+    return null;
   }
 
   /**
@@ -165,9 +201,15 @@ export class ReplicaSet {
   #delete(group: GroupId, dropped: boolean): void {
     const replica = this.#replicas.get(group)!;
     this.#replicas.delete(group);
-    this.#deleting.add(group);
     replica.close("unknown-keyspace");
     this.#logger.info({ group, dropped }, "this node no longer holds the group: deleting its replica");
+    this.#forget(group, dropped);
+    this.#host.schedule(replica);
+  }
+
+  #forget(group: GroupId, dropped: boolean): void {
+    this.#recovered.take(group);
+    this.#deleting.add(group);
     const sink = {
       group,
       onPersisted: () => {
@@ -176,7 +218,6 @@ export class ReplicaSet {
       },
     };
     this.#host.persister.add(sink, writeId(0), [DELETED], true);
-    this.#host.schedule(replica);
   }
 
   #free(group: GroupId, dropped: boolean): void {
@@ -187,6 +228,7 @@ export class ReplicaSet {
         return;
       }
       this.#deleting.delete(group);
+      this.#retired.delete(group);
       if (error === null && this.#catalog !== null) this.follow(this.#catalog);
     };
     if (dropped) this.#state.destroyGroup(group, done);
@@ -196,4 +238,15 @@ export class ReplicaSet {
   closeAll(): void {
     for (const replica of this.#replicas.values()) replica.close("closing");
   }
+}
+
+/** Founded the group, and still has what it founded it with. */
+const isFounder = (group: CatalogGroup, self: NodeId): boolean =>
+  group.founders.includes(self) && !group.departed.includes(self);
+
+/** Who may stand in: every other node, each shard beginning elsewhere so that they share the work. */
+function membersOf({ nodes }: Catalog, { id, replicas }: CatalogGroup): GroupMembers {
+  const others = nodes.map((node) => node.id).filter((node) => !replicas.includes(node));
+  const first = others.length === 0 ? 0 : id % others.length;
+  return { holders: replicas, fallbacks: [...others.slice(first), ...others.slice(0, first)] };
 }

@@ -1,8 +1,9 @@
 /** A request under way: from a door or from another node, until its one answer. */
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
-import type { LogIndex, Millis } from "../core/machine.ts";
+import type { Millis } from "../core/machine.ts";
 import { Failure, type Reply } from "../core/reply.ts";
+import type { Seen } from "../core/seen.ts";
 import type { Operation } from "../data/batch.ts";
 import type { Consistency } from "./api.ts";
 
@@ -19,17 +20,19 @@ export interface RequestSpec {
   readonly write: boolean;
   /** For reads. Default linearizable. */
   readonly consistency?: Consistency;
-  /** A read that is not linearizable sees everything up to there. */
-  readonly atLeast?: LogIndex;
+  /** A read that is not linearizable sees all of that. */
+  readonly atLeast?: Seen;
   /** A stale read sees everything that was acknowledged so many milliseconds before it was taken; null: whatever there is. */
   readonly maxStaleness?: Millis | null;
+  /** On how many replicas of a merging keyspace a write has to be, of how many a read; null: what the keyspace says. */
+  readonly quorum?: number | null;
   readonly deadline: Millis;
 }
 
 let lastSequence = 0;
 
-/** `index`: the reply shows everything up to there of the group's log; null where that is not known. */
-export type RequestListener = (reply: Reply, failure: RequestFailure | null, index: LogIndex | null) => void;
+/** `seen`: the reply shows all of that; null where it is not known. */
+export type RequestListener = (reply: Reply, failure: RequestFailure | null, seen: Seen | null) => void;
 
 /**
  * Takes a failed request for another attempt (true), or leaves it to fail. A request without one came from another node, which
@@ -46,14 +49,18 @@ export class Request {
   readonly operation: Operation;
   readonly write: boolean;
   readonly consistency: Consistency;
-  readonly atLeast: LogIndex;
+  readonly atLeast: Seen;
   readonly maxStaleness: Millis | null;
+  readonly quorum: number | null;
   readonly deadline: Millis;
   /** It may have been ordered somewhere: from now on a passed deadline is indefinite. */
   exposed = false;
   settled = false;
   /** A read that this node's replica lags too far behind to serve: the leader has to. */
   leaderOnly = false;
+  /** A merging replica lacks what the session has seen: another one is asked, if there is one. */
+  behind = false;
+  elsewhere = false;
   /** An earlier attempt may have been done. Only an operation in an envelope is sent again after that. */
   doubtful = false;
   /** Grows with every request of this process. */
@@ -68,6 +75,7 @@ export class Request {
     this.consistency = wanted.consistency ?? "linearizable";
     this.atLeast = wanted.atLeast ?? 0;
     this.maxStaleness = wanted.maxStaleness ?? null;
+    this.quorum = wanted.quorum ?? null;
     this.deadline = wanted.deadline;
     this.#retry = retry;
     this.#done = done;
@@ -77,14 +85,14 @@ export class Request {
     return this.#retry === null;
   }
 
-  succeed(reply: Reply, index: LogIndex): void {
+  succeed(reply: Reply, seen: Seen): void {
     if (this.settled) return;
     if (this.doubtful && reply instanceof Failure && reply.code === "session-expired") {
       this.giveUp("unknown");
       return;
     }
     this.settled = true;
-    this.#done(reply, null, index);
+    this.#done(reply, null, seen);
   }
 
   /** An attempt failed: the request goes on with another one where that is safe. */

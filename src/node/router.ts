@@ -4,7 +4,7 @@
  */
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
-import type { LogIndex } from "../core/machine.ts";
+import type { Seen } from "../core/seen.ts";
 import { MapReply, type Reply, SetReply } from "../core/reply.ts";
 import type { Clock } from "../core/world.ts";
 import {
@@ -14,6 +14,8 @@ import {
   RequestFrameBuilder,
   ResponseFrameBuilder,
 } from "./frames.ts";
+import type { MergingReplica } from "./merging-replica.ts";
+import type { OrderedReplica } from "./ordered-replica.ts";
 import type { Replica } from "./replica.ts";
 import { Request, type RetryPolicy } from "./request.ts";
 import { SeenRequests } from "./seen-requests.ts";
@@ -25,6 +27,10 @@ export interface RouterHost {
   /** Drawn at the start of this process, below 2^32. */
   readonly epoch: number;
   replica(group: GroupId): Replica | undefined;
+  /** The group's keyspace merges. */
+  merges(group: GroupId): boolean;
+  /** A replica that takes writes here for holders that cannot be reached; null where the keyspace does not allow it. */
+  standIn(group: GroupId): MergingReplica | null;
   /** Nodes that should hold the group, for those who do not. */
   holders(group: GroupId): readonly NodeId[];
   isUp(node: NodeId): boolean;
@@ -48,7 +54,13 @@ interface Forward {
 }
 
 /** Errors after which another attempt may find a leader that can do it. All of them are definite. */
-const RETRIED: ReadonlySet<ErrorCode> = new Set(["not-leader", "no-leader", "overwritten", "closing"]);
+const RETRIED: ReadonlySet<ErrorCode> = new Set([
+  "not-leader",
+  "no-leader",
+  "overwritten",
+  "closing",
+  "behind",
+]);
 
 const RETRIED_IF_REPEATABLE: ReadonlySet<ErrorCode> = new Set(["unknown", "storage-failed"]);
 
@@ -83,11 +95,39 @@ export class Router {
   submit(request: Request): void {
     if (request.settled) return;
     const replica = this.#host.replica(request.group);
-    if (request.write) this.#submitWrite(request, replica);
+    if (replica?.kind === "merging" || this.#host.merges(request.group))
+      this.#submitMerging(request, replica);
+    else if (request.write) this.#submitWrite(request, replica);
     else this.#submitRead(request, replica);
   }
 
-  #submitWrite(request: Request, replica: Replica | undefined): void {
+  /** Any replica that is ready can do it; the one at hand first. */
+  #submitMerging(request: Request, replica: Replica | undefined): void {
+    const { group } = request;
+    let here = replica?.kind === "merging" && (replica.isReady || replica.isOpening) ? replica : null;
+    const wantsOther = here === null || request.elsewhere;
+    const other = wantsOther && !request.forwarded ? this.#otherHolder(group) : null;
+    if (other !== null) here = null;
+    if (here === null && other === null && request.write) here = this.#host.standIn(group);
+    if (here !== null) {
+      const refusal = request.write ? this.#host.refusesWrites() : null;
+      if (refusal !== null) request.fail(refusal.error, refusal.detail);
+      else if (request.write) here.propose(request);
+      else here.read(request);
+    } else if (other !== null) this.#forward(request, other);
+    else if (request.forwarded) request.fail("not-leader");
+    else this.#park(request);
+  }
+
+  /** A holder that can be reached: another one for each request, so that they share the work, and one that is not ready is left again. */
+  #otherHolder(group: GroupId): NodeId | null {
+    const others = this.#host
+      .holders(group)
+      .filter((node) => node !== this.#host.self && this.#host.isUp(node));
+    return others.length === 0 ? null : others[this.#nextId % others.length]!;
+  }
+
+  #submitWrite(request: Request, replica: OrderedReplica | undefined): void {
     if (this.#parkedWrites.has(request.group) && !request.forwarded) {
       this.#park(request);
       return;
@@ -101,7 +141,7 @@ export class Router {
     this.#sendToLeader(request, replica);
   }
 
-  #submitRead(request: Request, replica: Replica | undefined): void {
+  #submitRead(request: Request, replica: OrderedReplica | undefined): void {
     const isUnable = replica === undefined || replica.failure !== null;
     if (isUnable || (request.leaderOnly && !replica.isLeader)) this.#sendToLeader(request, replica);
     else if (request.consistency === "linearizable" || this.#isTooStale(request, replica)) {
@@ -113,12 +153,12 @@ export class Router {
   }
 
   /** Also a leader has to show that it is one: by then its state is as fresh as can be. */
-  #isTooStale({ consistency, maxStaleness }: Request, replica: Replica): boolean {
+  #isTooStale({ consistency, maxStaleness }: Request, replica: OrderedReplica): boolean {
     if (consistency !== "stale" || maxStaleness === null) return false;
     return this.#host.clock.now() - replica.freshAt > maxStaleness;
   }
 
-  #sendToLeader(request: Request, replica: Replica | undefined): void {
+  #sendToLeader(request: Request, replica: OrderedReplica | undefined): void {
     if (request.forwarded) {
       request.fail("not-leader", "", replica?.leader ?? null);
       return;
@@ -128,13 +168,12 @@ export class Router {
     else this.#forward(request, target);
   }
 
-  #target(group: GroupId, replica: Replica | undefined): NodeId | null {
+  #target(group: GroupId, replica: OrderedReplica | undefined): NodeId | null {
     const { self } = this.#host;
     const known = replica?.leader ?? this.#hints.get(group) ?? null;
     if (known !== null && known !== self && this.#host.isUp(known)) return known;
     if (replica !== undefined && replica.failure === null) return null;
-    const others = this.#host.holders(group).filter((node) => node !== self && this.#host.isUp(node));
-    return others.length === 0 ? null : others[this.#nextId % others.length]!;
+    return this.#otherHolder(group);
   }
 
   #forward(request: Request, peer: NodeId): void {
@@ -153,6 +192,7 @@ export class Router {
       consistency: request.consistency,
       atLeast: request.atLeast,
       maxStaleness: request.maxStaleness,
+      quorum: request.quorum,
       timeout: request.deadline - this.#host.clock.now(),
       operation: request.operation,
     });
@@ -214,6 +254,10 @@ export class Router {
     if (!RETRIED.has(error) && !(isRepeatable && RETRIED_IF_REPEATABLE.has(error))) return false;
     if (leader !== null) this.#hints.set(request.group, leader);
     else this.#hints.delete(request.group);
+    if (error === "behind") {
+      request.behind = true;
+      request.elsewhere = !request.elsewhere;
+    }
     if (request.write && !ERRORS[error].definite) request.doubtful = true;
     request.exposed = request.doubtful;
     this.#park(request);
@@ -226,7 +270,7 @@ export class Router {
       const forward = this.#forwards.get(id);
       if (forward === undefined) continue;
       this.#forwards.delete(id);
-      if (outcome.ok) forward.request.succeed(outcome.reply, outcome.index);
+      if (outcome.ok) forward.request.succeed(outcome.reply, outcome.seen);
       else forward.request.fail(outcome.error, outcome.detail, outcome.leader);
     }
   }
@@ -234,16 +278,16 @@ export class Router {
   /** Requests of another node. They are answered, once each, and never passed on. */
   onRequests(from: NodeId, epoch: number, requests: readonly ForwardedRequest[]): void {
     const now = this.#host.clock.now();
-    for (const { id, group, write, consistency, atLeast, maxStaleness, timeout, operation } of requests) {
+    for (const { id, timeout, ...asked } of requests) {
       if (!this.#seen.isNew(from, epoch, id)) continue;
-      const deadline = now + timeout;
-      const wanted = { group, operation, write, consistency, atLeast, maxStaleness, deadline };
-      const request = new Request(wanted, null, (reply, failure, index) => {
+      const { write } = asked;
+      const wanted = { ...asked, deadline: now + timeout };
+      const request = new Request(wanted, null, (reply, failure, seen) => {
         this.#answer(from, epoch, {
           id,
           outcome:
             failure === null
-              ? outcomeOf(reply, write, index ?? 0)
+              ? outcomeOf(reply, write, seen ?? 0)
               : { ok: false, error: failure.error, detail: failure.detail, leader: failure.leader },
         });
       });
@@ -283,9 +327,9 @@ export class Router {
 }
 
 /** A reply that does not fit into a frame cannot be told; what was done stays done. */
-function outcomeOf(reply: Reply, write: boolean, index: LogIndex): ForwardedOutcome {
+function outcomeOf(reply: Reply, write: boolean, seen: Seen): ForwardedOutcome {
   const bytes = replyBytes(reply);
-  if (bytes <= MAX_OPERATION_BYTES) return { ok: true, reply, index };
+  if (bytes <= MAX_OPERATION_BYTES) return { ok: true, reply, seen };
   const detail = `The reply has ${bytes} bytes, over the ${MAX_OPERATION_BYTES} that nodes pass on.`;
   return { ok: false, error: write ? "unknown" : "too-large", detail, leader: null };
 }

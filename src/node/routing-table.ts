@@ -2,6 +2,7 @@
 import { binaryString } from "../core/bytes.ts";
 import type { GroupId } from "../core/ids.ts";
 import { hashSlot, shardOfSlot } from "../placement/hash-slot.ts";
+import { isMerging } from "./api.ts";
 import { type Catalog, type CatalogGroup, type CatalogKeyspace, DEFAULT_KEYSPACE } from "./catalog/state.ts";
 
 const COLON = 0x3a;
@@ -31,6 +32,12 @@ export class RoutingTable {
   keyspaceOfGroup(id: GroupId): CatalogKeyspace | undefined {
     const group = this.#groups.get(id);
     return group === undefined ? undefined : this.#keyspaces.get(group.keyspace);
+  }
+
+  /** The group's keyspace merges: it has no leader, and every replica takes writes. */
+  merges(id: GroupId): boolean {
+    const keyspace = this.keyspaceOfGroup(id);
+    return keyspace !== undefined && isMerging(keyspace.replication);
   }
 
   /** The keyspace whose name stands before the first `:` where there is such a keyspace, else the default one. */

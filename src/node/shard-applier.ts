@@ -1,16 +1,16 @@
 /** A shard's state machine behind the node's `Applier`, and the leader's duty to free what expires. */
-import { InvariantError, invariant } from "../core/assert.ts";
+import { InvariantError } from "../core/assert.ts";
 import type { LogIndex } from "../core/machine.ts";
 import type { LoadedRange } from "../core/records.ts";
 import type { Reply } from "../core/reply.ts";
 import type { Clock, TimerHandle } from "../core/world.ts";
 import { ShardMachine } from "../data/apply.ts";
 import { type Operation, decodeBatch } from "../data/batch.ts";
-import { findCommand } from "../data/commands.ts";
-import type { Args, CommandCall, CommandSpec } from "../data/contract.ts";
+import type { CommandCall } from "../data/contract.ts";
 import type { History, HistoryLimits } from "../data/history.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
 import type { Applier, Run } from "./applier.ts";
+import { internalCall } from "./internal-call.ts";
 
 export interface ShardApplierHost {
   readonly clock: Clock;
@@ -22,13 +22,6 @@ export interface ShardApplierHost {
   /** Orders a command of the node's own; null: it was not done here. */
   propose(call: CommandCall, done: (reply: Reply | null) => void): void;
 }
-
-/** A command that only nodes themselves send. */
-export const internalCall = (name: string, ...args: Args): CommandCall => {
-  const spec: CommandSpec | undefined = findCommand(name);
-  invariant(spec !== undefined, `src/data has a command ${name}`);
-  return { spec, args };
-};
 
 /** A due key is freed within about this time after its expiry, while its shard has a leader. */
 const MIN_DELAY_MS = 1;

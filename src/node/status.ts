@@ -1,8 +1,10 @@
 /** What a node tells about itself and its cluster. */
 import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
-import type { KeyspaceInfo, NodeStatus, ReplicaStatus } from "./api.ts";
+import type { KeyspaceInfo, MemberState, NodeStatus, ReplicaStatus } from "./api.ts";
 import type { Catalog, CatalogGroup, CatalogNode } from "./catalog/state.ts";
 import type { Identity } from "./formation.ts";
+import type { MergingReplica } from "./merging-replica.ts";
+import type { OrderedReplica } from "./ordered-replica.ts";
 import type { Replica } from "./replica.ts";
 
 export function describeKeyspaces(
@@ -30,6 +32,7 @@ interface StatusParts extends Pick<
   readonly groups: readonly CatalogGroup[];
   readonly replicas: readonly Replica[];
   isUp(node: NodeId): boolean;
+  membershipOf(node: NodeId): MemberState | null;
 }
 
 export function describeStatus(parts: StatusParts): NodeStatus {
@@ -49,6 +52,7 @@ export function describeStatus(parts: StatusParts): NodeStatus {
       http: member.http,
       peer: `${member.peer.host}:${member.peer.port}`,
       up: parts.isUp(member.id),
+      membership: parts.membershipOf(member.id),
     })),
     keyspaces: parts.keyspaces,
     replicas: parts.replicas
@@ -60,13 +64,41 @@ export function describeStatus(parts: StatusParts): NodeStatus {
 }
 
 function describeReplica(replica: Replica, groups: readonly CatalogGroup[]): ReplicaStatus {
-  const { machine, group } = replica;
+  const { group } = replica;
   const shard = groups.find((candidate) => candidate.id === group);
-  const { voters, learners } = machine.configuration;
-  return {
+  const which = {
     group,
     keyspace: group === SYSTEM_GROUP ? "(system)" : (shard?.keyspace ?? "(unknown)"),
     shard: shard?.shard ?? 0,
+    failed: replica.failure?.message ?? null,
+  };
+  return replica.kind === "ordered"
+    ? { ...which, ...describeOrdered(replica) }
+    : { ...which, ...describeMerging(replica) };
+}
+
+type Which = "group" | "keyspace" | "shard" | "failed";
+
+function describeMerging(replica: MergingReplica): Omit<ReplicaStatus, Which> {
+  const { machine, members } = replica;
+  return {
+    role: replica.failure !== null ? "failed" : replica.isReady ? "holder" : "catching up",
+    term: 0,
+    leader: null,
+    lastIndex: machine.lastIndex,
+    commitIndex: machine.lastIndex,
+    appliedIndex: replica.appliedIndex,
+    voters: members.holders,
+    learners: [],
+    lag: {},
+    detail: machine.status(),
+  };
+}
+
+function describeOrdered(replica: OrderedReplica): Omit<ReplicaStatus, Which> {
+  const { machine } = replica;
+  const { voters, learners } = machine.configuration;
+  return {
     role: replica.failure === null ? machine.role : "failed",
     term: machine.term,
     leader: replica.leader,
@@ -78,6 +110,6 @@ function describeReplica(replica: Replica, groups: readonly CatalogGroup[]): Rep
     lag: replica.isLeader
       ? Object.fromEntries([...machine.peersLag()].map(([node, lag]) => [String(node), lag]))
       : {},
-    failed: replica.failure?.message ?? null,
+    detail: null,
   };
 }

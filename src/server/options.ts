@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import type { Address } from "../core/world.ts";
-import { DEFAULT_NODE_LIMITS, DEFAULT_TIMINGS } from "../node/options.ts";
+import { DEFAULT_MEMBERSHIP, DEFAULT_NODE_LIMITS, DEFAULT_TIMINGS } from "../node/options.ts";
 import { LOG_LEVELS } from "./log-levels.ts";
 import { isLoopback, parseAddress, parseBytes } from "./notation.ts";
 import { DEFAULT_OPTIONS as DEFAULT_RESP_OPTIONS } from "./resp/options.ts";
@@ -179,6 +179,12 @@ const schema = z.strictObject({
   respPort: port(7410, "Where Redis clients connect."),
   httpPort: port(7411, "Where /health, /metrics and /v1 are served."),
   peerPort: port(7412, "Where the other nodes connect."),
+  zone: z.string().regex(NAME_PATTERN).nullable().default(null).register(info, {
+    description:
+      "Where the node stands: a rack, a building, a data centre. Replicas of a shard go to different zones, where there are several.",
+    expects: "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
+    placeholder: "zone",
+  }),
   initial: z
     .preprocess(members, z.array(namedAddress))
     .default([])
@@ -376,6 +382,38 @@ const schema = z.strictObject({
       "Leaders serve linearizable reads by lease, without asking their followers each time. Assumes clocks that run at nearly the same rate.",
     ),
   }),
+  membership: z.strictObject({
+    enabled: toggle(
+      DEFAULT_MEMBERSHIP.enabled,
+      "Nodes probe each other, and tell each other who is alive (SWIM); see `kvorum members`. The same on all nodes: others hold a node dead that does not answer probes.",
+    ),
+    period: duration(
+      DEFAULT_MEMBERSHIP.period,
+      50,
+      600_000,
+      "Each node probes one other node in every period.",
+    ),
+    directTimeout: duration(
+      DEFAULT_MEMBERSHIP.directTimeout,
+      10,
+      299_000,
+      "A probe that is not answered for this long is made by others as well. Less than half of the period.",
+    ),
+    helpers: count(
+      DEFAULT_MEMBERSHIP.helpers,
+      0,
+      16,
+      "nodes",
+      "How many others are asked to probe a node that did not answer.",
+    ),
+    suspicionFactor: count(
+      DEFAULT_MEMBERSHIP.suspicionFactor,
+      1,
+      1_000,
+      "periods",
+      "How long a suspected node has at least to object before it is held dead.",
+    ),
+  }),
 });
 
 /** Everything a node has to be told, validated. */
@@ -498,7 +536,14 @@ export function contradictions(options: ServerOptions): readonly Contradiction[]
       advice: "lower raft.heartbeatInterval or raise raft.electionTimeoutMin",
     });
   }
-  const { storage, limits: max } = options;
+  const { storage, limits: max, membership } = options;
+  if (membership.directTimeout * 2 >= membership.period) {
+    found.push({
+      options: ["membership.directTimeout", "membership.period"],
+      problem: `membership.directTimeout ${membership.directTimeout} ms is not below half of membership.period ${membership.period} ms: others would have no time to probe as well`,
+      advice: "lower membership.directTimeout or raise membership.period",
+    });
+  }
   if (storage.compactForcedAtBytes < storage.compactAtBytes) {
     found.push({
       options: ["storage.compactAtBytes", "storage.compactForcedAtBytes"],

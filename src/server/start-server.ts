@@ -139,6 +139,7 @@ function nodeOptions(
       peer,
       resp: ports.resp === null ? "" : formatAddress({ host, port: ports.resp }),
       http: ports.http === null ? "" : formatAddress({ host, port: ports.http }),
+      ...(options.zone === null ? {} : { zone: options.zone }),
     },
     initial: alone
       ? [{ name: options.name, peer }]
@@ -149,6 +150,7 @@ function nodeOptions(
     join: options.join,
     requestTimeout: options.limits.requestTimeout,
     raft: options.raft,
+    membership: options.membership,
     limits: {
       maxInFlight: options.limits.maxInFlight,
       maxOverlayBytes: options.limits.maxOverlayBytes,

@@ -1,12 +1,12 @@
 /** Many simulations, one seed after the other: what each seed stands for, and what a run of one tells. */
-import type { Replication } from "../node/api.ts";
+import { isMerging, type QuorumSpec, type Replication } from "../node/api.ts";
 import type { Strike } from "./faults/schedule.ts";
 import type { FaultName } from "./faults/table.ts";
 import type { CrashMoment } from "./simulated-host.ts";
 import { type MixName, MIX_NAMES } from "./mixes.ts";
 import { type SimulationOptions, type SimulationResult, trySimulation } from "./simulate.ts";
 import { SimulatedRandom } from "./simulated-random.ts";
-import { WORKLOAD_NAMES, type WorkloadName } from "./workloads/workloads.ts";
+import { type WorkloadName, workloadsFor } from "./workloads/workloads.ts";
 
 export interface Chosen {
   readonly workload?: WorkloadName;
@@ -16,6 +16,7 @@ export interface Chosen {
   /** Milliseconds. */
   readonly duration?: number;
   readonly replication?: Replication;
+  readonly quorum?: Partial<QuorumSpec>;
   readonly shards?: number;
   readonly keep?: readonly number[];
   readonly faults?: readonly FaultName[];
@@ -26,7 +27,7 @@ export interface Chosen {
 export function optionsOfSeed(seed: number, chosen: Chosen): SimulationOptions {
   const random = new SimulatedRandom(seed).fork("campaign");
   const drawn = {
-    workload: random.pick(WORKLOAD_NAMES),
+    workload: random.pick(workloadsFor(isMerging(chosen.replication ?? "raft"))),
     mix: random.pick(MIX_NAMES),
     nodes: random.pick([3, 3, 3, 4, 5]),
     clients: random.integer(2, 8),

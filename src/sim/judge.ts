@@ -4,7 +4,7 @@ import { MODELS } from "./checkers/models.ts";
 import { checkNoLostWrites } from "./checkers/no-lost-writes.ts";
 import type { Verdict } from "./checkers/verdict.ts";
 import type { Operation } from "./history/event.ts";
-import type { Workload } from "./workloads/workload.ts";
+import { type Circumstances, ORDINARY, type Workload } from "./workloads/workload.ts";
 
 export interface Judgement {
   /** What was checked, in a few words. */
@@ -12,7 +12,11 @@ export interface Judgement {
   readonly verdict: Verdict;
 }
 
-export function judge(workload: Workload, operations: readonly Operation[]): readonly Judgement[] {
+export function judge(
+  workload: Workload,
+  operations: readonly Operation[],
+  circumstances: Circumstances = ORDINARY,
+): readonly Judgement[] {
   const { model, name } = workload;
   const judgements: Judgement[] = [];
   if (model !== null) {
@@ -23,7 +27,7 @@ export function judge(workload: Workload, operations: readonly Operation[]): rea
     const verdict = checkNoLostWrites(operations, model);
     judgements.push({ property: "no acknowledged write lost", verdict });
   }
-  for (const verdict of workload.verdicts?.(operations) ?? [])
+  for (const verdict of workload.verdicts?.(operations, circumstances) ?? [])
     judgements.push({ property: `what ${name} promise`, verdict });
   return judgements;
 }

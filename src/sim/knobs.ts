@@ -6,7 +6,10 @@
 import type { ClusterOptions } from "./simulated-cluster.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
 
-type Turned = Pick<ClusterOptions, "network" | "disk" | "limits" | "raft" | "tcp" | "requestTimeout">;
+type Turned = Pick<
+  ClusterOptions,
+  "network" | "disk" | "limits" | "raft" | "tcp" | "membership" | "requestTimeout"
+>;
 
 interface Knob {
   readonly meaning: string;
@@ -53,6 +56,12 @@ export const KNOBS = {
   "hasty-elections": {
     meaning: "leaders are deposed although they are alive",
     turn: () => ({ raft: { electionTimeoutMin: 100, electionTimeoutMax: 200, heartbeatInterval: 45 } }),
+  },
+  "hasty-suspicions": {
+    meaning: "nodes probe each other all the time, and hold each other dead although they are alive",
+    turn: (random) => ({
+      membership: { period: random.integer(60, 200), directTimeout: 20, suspicionFactor: 1 },
+    }),
   },
   "no-lease": {
     meaning: "every linearizable read is confirmed by a round of heartbeats",
@@ -116,6 +125,7 @@ function merge(one: Turned, other: Turned): Turned {
     disk: { ...one.disk, ...other.disk },
     limits: { ...one.limits, ...other.limits },
     raft: { ...one.raft, ...other.raft },
+    membership: { ...one.membership, ...other.membership },
     tcp: { ...one.tcp, ...other.tcp },
   };
 }

@@ -36,6 +36,7 @@ export class Nemesis {
   readonly #hurt = new Set<SimulatedHost>();
   /** Machines whose disks hold something wrong, perhaps: they are replaced if they notice. */
   readonly #damaged = new Set<SimulatedHost>();
+  #lostDisks = 0;
   #lastDiskLoss = Number.NEGATIVE_INFINITY;
   #running = false;
 
@@ -257,6 +258,11 @@ export class Nemesis {
     });
   }
 
+  /** How many machines have lost their disk, or what was on it. */
+  get lostDisks(): number {
+    return this.#lostDisks;
+  }
+
   #isWell(): boolean {
     return (
       this.#hurt.size === 0 &&
@@ -269,6 +275,7 @@ export class Nemesis {
     const now = this.#cluster.scheduler.now();
     if (!this.#isWell() || now - this.#lastDiskLoss < DISK_LOSS_INTERVAL_MS) return false;
     this.#lastDiskLoss = now;
+    this.#lostDisks++;
     return true;
   }
 }

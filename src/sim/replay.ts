@@ -15,6 +15,12 @@ export function describeReplay(options: SimulationOptions): string {
     `--replication ${replication}`,
     `--shards ${shards}`,
   ];
+  if (options.quorum !== undefined) {
+    const { r, w, sloppy } = options.quorum;
+    if (r !== undefined) parts.push(`--r ${r}`);
+    if (w !== undefined) parts.push(`--w ${w}`);
+    if (sloppy === false) parts.push("--strict");
+  }
   if (options.faults !== undefined) parts.push(`--faults ${options.faults.join(",")}`);
   if (options.schedule !== undefined) parts.push(`--crash-at ${describeCrash(options.schedule)}`);
   if (keep !== undefined) parts.push(`--strikes ${keep.length === 0 ? "none" : keep.join(",")}`);

@@ -6,7 +6,8 @@ import { Clients } from "./clients.ts";
 import { BoundedChecker } from "./checkers/bounded.ts";
 import { checkLiveness } from "./checkers/liveness.ts";
 import { checkWatches } from "./checkers/watches.ts";
-import type { AdminRequest, AdminResult, Replication } from "../node/api.ts";
+import { isMerging } from "../node/api.ts";
+import type { AdminRequest, AdminResult, KeyspaceInfo, QuorumSpec, Replication } from "../node/api.ts";
 import { ACCEPTED, formatVerdict } from "./checkers/verdict.ts";
 import { drawSchedule, type Strike } from "./faults/schedule.ts";
 import type { FaultName } from "./faults/table.ts";
@@ -23,7 +24,7 @@ import { memoryLimits } from "./memory-limits.ts";
 import type { TimelineEvent } from "./timeline.ts";
 import { Watchers } from "./watchers.ts";
 import { WORKLOADS, type WorkloadName } from "./workloads/workloads.ts";
-import type { Workload } from "./workloads/workload.ts";
+import type { Circumstances, Workload } from "./workloads/workload.ts";
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -41,6 +42,8 @@ export interface SimulationOptions {
   readonly schedule?: readonly Strike[];
   /** How the keyspace is kept that the workload works on. */
   readonly replication: Replication;
+  /** Only with quorum; the catalog's defaults for what is left out. */
+  readonly quorum?: Partial<QuorumSpec>;
   readonly shards: number;
   /** On top of what the mix says. */
   readonly cluster?: Partial<Omit<ClusterOptions, "seed" | "nodes">>;
@@ -177,7 +180,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
     within: ANSWER_LIMIT_MS,
     endedAt: Infinity,
   });
-  const judged = judge(workload, operations).map(({ verdict }) => verdict);
+  const judged = judge(workload, operations, circumstancesOf(cluster, nemesis)).map(({ verdict }) => verdict);
   const watched =
     workload.watched === undefined
       ? ACCEPTED
@@ -202,11 +205,11 @@ export function simulate(options: SimulationOptions): SimulationResult {
 }
 
 function createKeyspace(cluster: SimulatedCluster, options: SimulationOptions, problems: string[]): void {
-  const { replication, shards } = options;
+  const { replication, quorum, shards } = options;
   const { scheduler } = cluster;
   const request: AdminRequest = {
     type: "keyspace-create",
-    spec: { name: KEYSPACE, replication, shards },
+    spec: { name: KEYSPACE, replication, shards, ...(quorum === undefined ? {} : { quorum }) },
   };
   const ask = (): AdminResult => {
     let answer: AdminResult | null = null;
@@ -229,13 +232,32 @@ function createKeyspace(cluster: SimulatedCluster, options: SimulationOptions, p
     host.node?.shards().filter(({ keyspace }) => keyspace === KEYSPACE) ?? [];
   const isKnown = (): boolean => {
     const all = cluster.hosts.map(shardsAt);
-    const led = all.flat().filter(({ leader }) => leader !== null);
+    const led = all.flat().flatMap(({ group, leader }) => (leader === null ? [] : [group]));
+    const held = cluster.hosts.flatMap(
+      ({ node }) =>
+        node
+          ?.status()
+          .replicas.filter(({ keyspace, role }) => keyspace === KEYSPACE && role === "holder")
+          .map(({ group }) => group) ?? [],
+    );
     return (
-      all.every((some) => some.length === shards) && new Set(led.map(({ group }) => group)).size === shards
+      all.every((some) => some.length === shards) &&
+      new Set(isMerging(replication) ? held : led).size === shards
     );
   };
   if (!scheduler.runUntil(isKnown, scheduler.now() + START_LIMIT_MS))
     problems.push("the keyspace did not come to life");
+}
+
+function circumstancesOf(cluster: SimulatedCluster, { lostDisks }: Nemesis): Circumstances {
+  const keyspaces = cluster.hosts.find(({ node }) => node !== null)?.node?.keyspaces() ?? [];
+  const keyspace: KeyspaceInfo | undefined = keyspaces.find(({ name }) => name === KEYSPACE);
+  const { r, w, sloppy } = keyspace?.quorum ?? { r: 1, w: 1, sloppy: true };
+  return {
+    // Never two at a time: the nemesis waits until the first machine has got everything back.
+    damage: { lostDisks: Math.min(1, lostDisks), copies: w },
+    fresh: !sloppy && r + w > (keyspace?.replicas ?? 1),
+  };
 }
 
 function groupsOf(cluster: SimulatedCluster): readonly GroupId[] {

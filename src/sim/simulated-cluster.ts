@@ -1,6 +1,6 @@
 /** A cluster in virtual time: `src/node` unchanged on simulated machines. Everything follows from the seed. */
 import type { Logger } from "../core/world.ts";
-import type { NodeLimits, RaftTimings } from "../node/options.ts";
+import type { MembershipOptions, NodeLimits, RaftTimings } from "../node/options.ts";
 import type { DiskFaults } from "../storage/disk/disk-faults.ts";
 import type { NetworkFaults } from "../transport/network-faults.ts";
 import type { TcpOptions } from "../transport/options.ts";
@@ -20,6 +20,7 @@ export interface ClusterOptions {
   readonly disk?: Partial<DiskFaults>;
   readonly limits?: Partial<NodeLimits>;
   readonly raft?: Partial<RaftTimings>;
+  readonly membership?: Partial<MembershipOptions>;
   readonly tcp?: Partial<TcpOptions>;
   /** Of the keyspace `default`. */
   readonly defaultShards?: number;
@@ -71,13 +72,12 @@ export class SimulatedCluster {
     }
   }
 
-  /** A machine that will join when started. No other has ever had its name. */
-  addHost(name = `n${this.hosts.length + this.retired.length + 1}`): SimulatedHost {
-    return this.#add(
-      name,
-      [],
-      this.hosts.map((host) => peerAddress(host.name)),
-    );
+  /** A machine that will join through one of `through` when started: all, unless said otherwise. No other has ever had its name. */
+  addHost(
+    name = `n${this.hosts.length + this.retired.length + 1}`,
+    through: readonly string[] = this.hosts.map((host) => host.name),
+  ): SimulatedHost {
+    return this.#add(name, [], through.map(peerAddress));
   }
 
   /** Switches a machine off for good. */
@@ -148,6 +148,7 @@ export class SimulatedCluster {
         disk: this.#options.disk ?? {},
         limits: this.#options.limits ?? {},
         raft: this.#options.raft ?? {},
+        membership: this.#options.membership ?? {},
         defaultShards: this.#options.defaultShards ?? null,
         requestTimeout: this.#options.requestTimeout ?? 2000,
         observe: (event) => this.#observe(name, event),

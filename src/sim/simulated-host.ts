@@ -5,8 +5,10 @@ import type { InitialMember } from "../node/formation.ts";
 import { loadIdentity } from "../node/identity.ts";
 import { Node } from "../node/node.ts";
 import {
+  DEFAULT_MEMBERSHIP,
   DEFAULT_NODE_LIMITS,
   DEFAULT_TIMINGS,
+  type MembershipOptions,
   type NodeLimits,
   type NodeOptions,
   type RaftTimings,
@@ -29,6 +31,7 @@ export interface HostOptions {
   readonly disk: Partial<DiskFaults>;
   readonly limits: Partial<NodeLimits>;
   readonly raft: Partial<RaftTimings>;
+  readonly membership: Partial<MembershipOptions>;
   readonly defaultShards: number | null;
   /** Milliseconds that a request may take. */
   readonly requestTimeout: number;
@@ -248,6 +251,7 @@ export class SimulatedHost {
       join: this.#options.join,
       requestTimeout: this.#options.requestTimeout,
       raft: { ...DEFAULT_TIMINGS, ...this.#options.raft },
+      membership: { ...DEFAULT_MEMBERSHIP, ...this.#options.membership },
       ...(this.#options.defaultShards === null ? {} : { defaultShards: this.#options.defaultShards }),
       loopLag: () => 0,
       observe: this.#options.observe,

@@ -1,5 +1,6 @@
 /** For tests that tell a story of a simulated cluster: commands as text, answers as values, time at will. */
 import { type Reply, Failure, Status } from "../core/reply.ts";
+import { indexOf } from "../core/seen.ts";
 import type { AdminRequest, AdminResult, CallOptions } from "../node/api.ts";
 import { type ClusterOptions, SimulatedCluster } from "./simulated-cluster.ts";
 import type { SimulatedHost } from "./simulated-host.ts";
@@ -56,9 +57,9 @@ export class Story {
   ask(host: string, text: string, options: CallOptions = {}): Asked {
     const [name, ...args] = text.split(" ");
     const asked: Asked = { answer: undefined, index: null, done: false };
-    this.host(host).node!.execute(commandCall(name!, ...args), options, (reply, index) => {
+    this.host(host).node!.execute(commandCall(name!, ...args), options, (reply, seen) => {
       asked.answer = plain(reply);
-      asked.index = index;
+      asked.index = seen === null ? null : indexOf(seen);
       asked.done = true;
     });
     return asked;

@@ -10,7 +10,7 @@
 import { ByteReader, ByteWriter, CodecError } from "../core/bytes.ts";
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import { type GroupId, groupId, type NodeId, nodeId } from "../core/ids.ts";
-import type { LogIndex } from "../core/machine.ts";
+import { decodeSeen, encodeSeen, type Seen } from "../core/seen.ts";
 import { decodeReply, encodeReply } from "../core/reply-codec.ts";
 import type { Reply } from "../core/reply.ts";
 import type { AdminResult, KeyspaceInfo, WatchEvent } from "../node/api.ts";
@@ -60,8 +60,8 @@ export type NodeMessage =
       readonly reply: Reply;
       /** Who leads the group, where the node knows it. */
       readonly leader: NodeId | null;
-      /** The reply shows everything up to there of the group's log. */
-      readonly index: LogIndex | null;
+      /** The reply shows all of that of its shard. */
+      readonly seen: Seen;
     }
   | { readonly type: "topology"; readonly topology: WireTopology }
   | { readonly type: "admin-result"; readonly id: number; readonly result: AdminResult }
@@ -162,7 +162,7 @@ export function encodeNodeMessage(message: NodeMessage): Uint8Array {
       writer.u8(NODE.reply);
       writer.varint(message.id);
       writer.varint(message.leader ?? 0);
-      writer.varint(message.index === null ? 0 : message.index + 1);
+      encodeSeen(writer, message.seen);
       encodeReply(writer, message.reply);
       break;
     case "topology":
@@ -210,12 +210,12 @@ function decodeNode(reader: ByteReader, kind: number): NodeMessage {
     case NODE.reply: {
       const id = reader.varint();
       const leader = reader.varint();
-      const index = reader.varint();
+      const seen = decodeSeen(reader);
       return {
         type: "reply",
         id,
         leader: leader === 0 ? null : nodeId(leader),
-        index: index === 0 ? null : index - 1,
+        seen,
         reply: decodeReply(reader),
       };
     }

@@ -4,6 +4,7 @@ import { CLIENT_BUGS } from "./bugs/client.ts";
 import { DATA_BUGS } from "./bugs/data.ts";
 import { DOOR_BUGS } from "./bugs/doors.ts";
 import { ELECTION_BUGS } from "./bugs/elections.ts";
+import { MEMBERSHIP_BUGS } from "./bugs/membership.ts";
 import { NODE_BUGS } from "./bugs/node.ts";
 import { REPLICATION_BUGS } from "./bugs/replication.ts";
 import { STORAGE_BUGS } from "./bugs/storage.ts";
@@ -16,4 +17,5 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...DATA_BUGS,
   ...DOOR_BUGS,
   ...CLIENT_BUGS,
+  ...MEMBERSHIP_BUGS,
 ];

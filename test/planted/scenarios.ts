@@ -5,6 +5,7 @@
 import { FuzzCluster } from "../../src/protocols/raft/fuzz.testkit.ts";
 import { drawSchedule, type Strike } from "../../src/sim/faults/schedule.ts";
 import type { FaultName } from "../../src/sim/faults/table.ts";
+import { type MembershipTrial, TRIALS, tryMembership } from "../../src/sim/membership-trials.ts";
 import type { MixName } from "../../src/sim/mixes.ts";
 import { type SimulationOptions, simulate } from "../../src/sim/simulate.ts";
 import { SimulatedRandom } from "../../src/sim/simulated-random.ts";
@@ -200,10 +201,12 @@ type TwoLeadersName = keyof typeof TWO_LEADERS;
 const isTwoLeaders = (name: ScenarioName): name is TwoLeadersName => Object.hasOwn(TWO_LEADERS, name);
 
 /** `raft`: the fuzzer of the protocol, whose invariants are those of the paper. */
-export type ScenarioName = keyof typeof SCENARIOS | TwoLeadersName | "pipelines" | "raft";
+export type ScenarioName = keyof typeof SCENARIOS | TwoLeadersName | "members" | "pipelines" | "raft";
 
 export function describeScenario(name: ScenarioName): string {
   if (name === "raft") return "the fuzzer of the protocol alone, with the invariants of the paper";
+  if (name === "members")
+    return "five nodes without clients, looked at while one dies, a link is cut one way, and one stands still";
   if (name === "pipelines")
     return "clients that pipeline through the RESP door of simulated nodes, on uneven links";
   return isTwoLeaders(name) ? TWO_LEADERS[name].meaning : SCENARIOS[name].meaning;
@@ -212,6 +215,7 @@ export function describeScenario(name: ScenarioName): string {
 /** Runs one history. What is wrong with it, in sentences. */
 export function runScenario(name: ScenarioName, seed: number): readonly string[] {
   if (name === "raft") return runFuzzer(seed);
+  if (name === "members") return runMembers(seed);
   if (name === "pipelines") return runPipelines(seed);
   if (isTwoLeaders(name)) return runTwoLeaders(TWO_LEADERS[name], seed);
   const scenario: Scenario = SCENARIOS[name];
@@ -233,6 +237,10 @@ export function runScenario(name: ScenarioName, seed: number): readonly string[]
 function scheduleOf({ lasts, ...options }: Scenario, seed: number): readonly Strike[] {
   const drawn = drawSchedule(new SimulatedRandom(seed).fork("planted"), options);
   return drawn.map((strike) => ({ ...strike, lasts: strike.lasts * lasts }));
+}
+
+function runMembers(seed: number): readonly string[] {
+  return (Object.keys(TRIALS) as MembershipTrial[]).flatMap((name) => tryMembership(name, seed));
 }
 
 function runFuzzer(seed: number): readonly string[] {

@@ -15,6 +15,7 @@ export interface Catch {
 export type Catches = Readonly<Record<string, Catch>>;
 
 const CHECKERS: readonly (readonly [RegExp, string])[] = [
+  [/^membership:/, "what nodes hold of each other"],
   [/^violated: watchers:/, "what watchers were told"],
   [/is not linearizable/, "linearizability"],
   [/has two leaders in term/, "election safety"],

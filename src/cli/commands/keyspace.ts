@@ -1,6 +1,14 @@
 /** `kvorum keyspace`: create, list, describe, alter, drop. */
 import type { Command } from "commander";
-import type { KeyspaceInfo } from "../../node/api.ts";
+import {
+  CONFLICTS,
+  type KeyspaceDeclaration,
+  type KeyspaceInfo,
+  PLACEMENTS,
+  REPLICATIONS,
+} from "../../node/api.ts";
+import { summaryOf } from "../../node/catalog/keyspace.ts";
+import { explainKeyspace } from "../../node/explain.ts";
 import type { AdminInput } from "../../server/security/administer.ts";
 import { parseBytes } from "../../server/notation.ts";
 import type { CliContext } from "../context.ts";
@@ -11,6 +19,7 @@ import { addHelp, command, URL_OPTION } from "../help.ts";
 import { table } from "../text/table.ts";
 import { nearest } from "../text/suggest.ts";
 import { bytes, plural } from "../text/units.ts";
+import { wrap } from "../text/wrap.ts";
 
 interface UrlFlag {
   readonly url?: string;
@@ -22,14 +31,21 @@ interface LimitFlags extends UrlFlag {
 }
 
 interface CreateFlags extends LimitFlags {
-  readonly replication?: string;
+  readonly replication: string;
   readonly replicas?: string;
+  readonly n?: string;
+  readonly r?: string;
+  readonly w?: string;
+  readonly strict?: true;
+  readonly conflicts?: string;
+  readonly placement?: string;
   readonly shards?: string;
 }
 
 export function defineKeyspace(keyspace: Command, context: CliContext): void {
   addHelp(keyspace, [
     ["kvorum keyspace create carts", "keys that start with carts: live in it"],
+    ["kvorum keyspace create likes --replication gossip", "one that merges"],
     ["kvorum keyspace list", ""],
     ["kvorum keyspace alter carts --max-value-bytes 1MiB", ""],
   ]);
@@ -41,43 +57,85 @@ export function defineKeyspace(keyspace: Command, context: CliContext): void {
 function addCreate(keyspace: Command, context: CliContext): void {
   const create = command(keyspace, "create <name>")
     .description("Create a keyspace. Keys whose name starts with NAME: belong to it from then on.")
-    .option("--replication <protocol>", "how its shards are replicated: raft", "raft")
+    .option("--replication <protocol>", `how its shards are replicated: ${REPLICATIONS.join(", ")}`, "raft")
     .option("--replicas <count>", "copies of each shard (default: 3, or all nodes when there are fewer)")
+    .option("--n <count>", "the same")
+    .option("--r <count>", "quorum: replicas that a read asks (default: a majority)")
+    .option("--w <count>", "quorum: replicas that have a write when it is done (default: a majority)")
+    .option("--strict", "quorum: no other nodes stand in for replicas that cannot be reached")
+    .option(
+      "--conflicts <policy>",
+      `gossip, quorum: what concurrent SETs of a key become: ${CONFLICTS.join(", ")} (default: latest)`,
+    )
+    .option(
+      "--placement <rule>",
+      `which nodes hold a shard: ${PLACEMENTS.join(", ")} (default: spread; the others move shards to nodes that join)`,
+    )
     .option("--shards <count>", "parts that work independently (default: 8)")
     .option("--max-value-bytes <bytes>", "largest value, such as 1048576 or 1MiB (default: 16MiB)")
     .option("--max-key-bytes <bytes>", "longest key, at most 64KiB (default: 64KiB)")
     .option(...URL_OPTION)
     .action(async (name: string, flags: CreateFlags) => {
       const changed = limitsOf(flags);
-      const replicas = count("--replicas", flags.replicas);
-      const shards = count("--shards", flags.shards);
-      if (flags.replication !== undefined && flags.replication !== "raft") {
-        throw usage(
-          `--replication: "${flags.replication}" does not exist in this version`,
-          "Use --replication raft.",
-        );
-      }
+      const declared = declarationOf(name, flags);
       const { url, status } = await reachNode(nodeUrls(flags.url, context.env));
       // The request carries both limits or none: what is not given is taken from the default keyspace.
       const defaults = status.keyspaces.find((info) => info.name === "default")?.limits ?? DEFAULT_LIMITS;
       const limits = Object.keys(changed).length === 0 ? {} : { limits: { ...defaults, ...changed } };
       await send(context, url, {
         type: "keyspace-create",
-        spec: {
-          name,
-          replication: "raft",
-          ...(replicas === undefined ? {} : { replicas }),
-          ...(shards === undefined ? {} : { shards }),
-          ...limits,
-        },
+        spec: { ...declared, ...limits },
       });
     });
   addHelp(create, [
     ["kvorum keyspace create carts", "3 replicas, 8 shards"],
     ["kvorum keyspace create big --replicas 5 --shards 32", ""],
+    [
+      "kvorum keyspace create carts --replication quorum --n 3 --r 2 --w 2",
+      "writable while 2 nodes can be reached",
+    ],
+    ["kvorum keyspace create likes --replication gossip", "writable on any node, whatever is cut off"],
+    ["kvorum explain likes", "what it promises"],
     ["kvorum keyspace create tiny --max-value-bytes 4KiB", ""],
     ["redis-cli -p 7410 set carts:42 milk", "a key in it"],
   ]);
+}
+
+/** What contradicts itself is the cluster's to refuse: it says why. */
+function declarationOf(name: string, flags: CreateFlags): KeyspaceDeclaration {
+  if (flags.replicas !== undefined && flags.n !== undefined)
+    throw usage("--n and --replicas say the same", "Give one of them.");
+  const replicas = count("--replicas", flags.replicas) ?? count("--n", flags.n);
+  const shards = count("--shards", flags.shards);
+  const r = count("--r", flags.r);
+  const w = count("--w", flags.w);
+  const quorum = {
+    ...(r === undefined ? {} : { r }),
+    ...(w === undefined ? {} : { w }),
+    ...(flags.strict === true ? { sloppy: false } : {}),
+  };
+  const replication = oneOf("--replication", REPLICATIONS, flags.replication);
+  const conflicts = oneOf("--conflicts", CONFLICTS, flags.conflicts);
+  const placement = oneOf("--placement", PLACEMENTS, flags.placement);
+  return {
+    name,
+    ...(replication === undefined ? {} : { replication }),
+    ...(replicas === undefined ? {} : { replicas }),
+    ...(shards === undefined ? {} : { shards }),
+    ...(Object.keys(quorum).length === 0 ? {} : { quorum }),
+    ...(conflicts === undefined ? {} : { conflicts }),
+    ...(placement === undefined ? {} : { placement }),
+  };
+}
+
+function oneOf<T extends string>(
+  flag: string,
+  choices: readonly T[],
+  text: string | undefined,
+): T | undefined {
+  const found = choices.find((choice) => choice === text);
+  if (text === undefined || found !== undefined) return found;
+  throw usage(`${flag}: there is no "${text}"`, `Choose one of ${choices.join(", ")}.`);
 }
 
 const DEFAULT_LIMITS = { maxKeyBytes: 65_536, maxValueBytes: 16_777_216 };
@@ -174,7 +232,7 @@ function count(flag: string, text: string | undefined): number | undefined {
   throw usage(`${flag}: "${text}" is not a whole number above zero`, `Try ${flag} 3.`);
 }
 
-function noSuchKeyspace(name: string, keyspaces: readonly KeyspaceInfo[]): CliError {
+export function noSuchKeyspace(name: string, keyspaces: readonly KeyspaceInfo[]): CliError {
   const near = nearest(
     name,
     keyspaces.map((info) => info.name),
@@ -210,7 +268,7 @@ async function describeText(
 ): Promise<string> {
   const { style } = context;
   const view = await clusterView(urls);
-  const minority = Math.floor((info.replicas - 1) / 2);
+  const promise = explainKeyspace(info, null);
   const facts = [
     [
       "keys",
@@ -218,22 +276,25 @@ async function describeText(
         ? "all that belong to no other keyspace"
         : `those that start with ${info.name}:`,
     ],
-    ["replication", `${info.replication}: a write is acknowledged once a majority has it on disk`],
-    ["reads", "linearizable"],
-    [
-      "replicas",
-      `${info.replicas}: works on while ${plural(minority, "node")} of a shard's ${info.replicas} ${minority === 1 ? "is" : "are"} down`,
-    ],
+    ["replication", summaryOf(info)],
+    ["writes", promise.acknowledged.text],
+    ["reads", promise.reads.text],
+    ["survives", promise.survives.text],
     ["shards", String(info.shards)],
     ["limits", `values ${bytes(info.limits.maxValueBytes)}, keys ${bytes(info.limits.maxKeyBytes)}`],
   ];
-  const lines = facts.map(([name, text]) => `  ${style.dim(name!.padEnd(12))} ${text!}\n`).join("");
+  const lines = facts
+    .map(([name, text]) => {
+      const wrapped = wrap(text!, 85).join(`\n${" ".repeat(15)}`);
+      return `  ${style.dim(name!.padEnd(12))} ${wrapped}\n`;
+    })
+    .join("");
   const rows = view.shards
     .filter((shard) => shard.keyspace === info.name && shard.group !== 0)
     .map((shard) => [
       String(shard.shard),
       String(shard.group),
-      shard.leader ?? style.red("none"),
+      shard.leader ?? (shard.merging ? "-" : style.red("none")),
       shard.replicas.map((replica) => replica.node).join(" "),
       shard.commitIndex === null ? "-" : String(shard.commitIndex),
     ]);

@@ -37,6 +37,9 @@ interface SimFlags {
   readonly seconds?: string;
   readonly strikes?: string;
   readonly replication: string;
+  readonly r?: string;
+  readonly w?: string;
+  readonly strict?: true;
   readonly shards?: string;
   readonly crashAt?: string;
   readonly every?: string;
@@ -70,6 +73,9 @@ export function defineSim(sim: Command, context: CliContext): void {
       `of the keyspace that clients use: ${REPLICATIONS.join(", ")}`,
       "raft",
     )
+    .option("--r <count>", "how many replicas a read asks, with quorum (default: a majority)")
+    .option("--w <count>", "how many replicas a write is on, with quorum (default: a majority)")
+    .option("--strict", "nobody stands in for replicas that cannot be reached, with quorum")
     .option("--shards <count>", "of that keyspace (default: drawn from the seed)")
     .option("--jobs <count>", "simulations side by side (default: one for each core)")
     .option("--no-shrink", "do not look for a shorter reproduction of a failure")
@@ -98,6 +104,13 @@ function chosenFrom(flags: SimFlags): Chosen {
   const clients = numberOf("--clients", flags.clients, { least: 1, most: 100, whole: true });
   const seconds = numberOf("--seconds", flags.seconds, { least: 0.1, most: 3600, whole: false });
   const shards = numberOf("--shards", flags.shards, { least: 1, most: 64, whole: true });
+  const r = numberOf("--r", flags.r, { least: 1, most: 9, whole: true });
+  const w = numberOf("--w", flags.w, { least: 1, most: 9, whole: true });
+  const quorum = {
+    ...(r === undefined ? {} : { r }),
+    ...(w === undefined ? {} : { w }),
+    ...(flags.strict === true ? { sloppy: false } : {}),
+  };
   const keep = strikesOf(flags.strikes);
   const faults = faultsOf(flags.faults);
   const crash = crashOf(flags.crashAt);
@@ -105,6 +118,7 @@ function chosenFrom(flags: SimFlags): Chosen {
     throw usage(`There is no replication "${flags.replication}".`, `There are: ${REPLICATIONS.join(", ")}.`);
   return {
     replication: flags.replication,
+    ...(r === undefined && w === undefined && flags.strict === undefined ? {} : { quorum }),
     ...(shards === undefined ? {} : { shards }),
     ...(workload === undefined ? {} : { workload }),
     ...(mix === undefined ? {} : { mix }),

@@ -11,6 +11,7 @@ import type { CliContext } from "../context.ts";
 import { CliError, usage } from "../failure.ts";
 import { nodeUrls } from "../http-client.ts";
 import { addHelp, URL_OPTION } from "../help.ts";
+import { memberState } from "../text/member-state.ts";
 import { table } from "../text/table.ts";
 import type { Style } from "../text/style.ts";
 import { bytes, duration, plural } from "../text/units.ts";
@@ -95,7 +96,7 @@ export function statusText(view: ClusterView, style: Style): string {
   const paint =
     ready === view.nodes.length ? style.green : ready * 2 > view.nodes.length ? style.yellow : style.red;
   const head = `cluster ${style.bold(view.cluster?.slice(0, 8) ?? "(none yet)")}  ${paint(count)}  ${style.dim(`kvorum ${view.version}`)}`;
-  const leaderless = view.shards.filter((shard) => shard.leader === null).length;
+  const leaderless = view.shards.filter(({ leader, merging }) => leader === null && !merging).length;
   const trouble = leaderless === 0 ? "" : `  ${style.red(`${plural(leaderless, "group")} without a leader`)}`;
   const remarks = view.nodes.flatMap((node) => remark(node, style));
   return [
@@ -110,6 +111,7 @@ function nodeTable(view: ClusterView, style: Style): string {
   const columns = [
     { title: "NODE" },
     { title: "STATE" },
+    { title: "MEMBER" },
     { title: "LEADS", align: "right" },
     { title: "REPLICAS", align: "right" },
     { title: "REDIS" },
@@ -124,6 +126,7 @@ function nodeTable(view: ClusterView, style: Style): string {
     return [
       style.bold(info.name),
       status === null ? style.red(problem ?? "unreachable") : stateOf({ info, status, problem }, style),
+      memberState(info.membership, style),
       `${leads.shards}${leads.system ? "+system" : ""}`,
       status === null ? "-" : String(status.replicas.length),
       info.resp,
@@ -177,7 +180,7 @@ function shardTable(shards: readonly ShardView[], style: Style): string {
     shard.group === 0 ? style.dim(shard.keyspace) : shard.keyspace,
     String(shard.shard),
     String(shard.group),
-    shard.leader === null ? style.red("none") : style.bold(shard.leader),
+    shard.leader === null ? (shard.merging ? "-" : style.red("none")) : style.bold(shard.leader),
     shard.term === null ? "-" : String(shard.term),
     shard.commitIndex === null ? "-" : String(shard.commitIndex),
     shard.replicas.map((replica) => replicaText(replica, shard.leader, style)).join("  "),

@@ -414,6 +414,7 @@ function infoOf(node: DevNode, up: boolean): NodeView["info"] {
     http: `${HOST}:${node.http}`,
     peer: `${HOST}:${node.peer}`,
     up,
+    membership: null,
   };
 }
 

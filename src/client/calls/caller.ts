@@ -3,11 +3,13 @@ import { KvorumError } from "../../core/errors.ts";
 import type { Millis } from "../../core/machine.ts";
 import type { Reply } from "../../core/reply.ts";
 import { envelopeProblem, type IdempotencyEnvelope } from "../../data/delivery.ts";
+import { isMerging, type KeyspaceInfo } from "../../node/api.ts";
 import type { ClientDriver } from "../driver.ts";
 import type { CallSpec, Target } from "../machine/call.ts";
 import type { Delivery, Repetition } from "../machine/outcome.ts";
 import { encodeText } from "../schema/codec.ts";
 import type { ClientOperation } from "../transport.ts";
+import { mergingRepetition, readProblem, writeProblem } from "./merging.ts";
 import type { CallDefaults, ReadOptions, WriteOptions } from "./options.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
@@ -19,6 +21,8 @@ export type WriteKind =
   /** Nothing but reads, in a form that the node takes for a write. */
   | "harmless"
   | "plain"
+  /** Done twice, it counts twice. Matters where nothing is exactly-once. */
+  | "additive"
   /** Depends on a version: never at-least-once. */
   | "conditional";
 
@@ -33,6 +37,11 @@ export class Caller {
 
   read(target: Target, operation: ClientOperation, options: ReadOptions = {}): Promise<Reply> {
     const { hedgeAfter } = { ...this.#defaults, ...options };
+    const merging = this.#mergingKeyspace(target);
+    if (merging !== null) {
+      const problem = readProblem(merging, operation, options);
+      if (problem !== null) return refusal("contradiction", problem);
+    }
     const { consistency = "linearizable", maxStaleness } =
       options.consistency === undefined ? this.#defaults : options;
     if (maxStaleness !== undefined && (consistency !== "stale" || !(maxStaleness >= 0))) {
@@ -46,8 +55,9 @@ export class Caller {
       operation,
       write: false,
       repetition: "read",
-      consistency,
-      maxStaleness: maxStaleness ?? null,
+      // What the client asks for by default does not concern keyspaces that merge: they have but one way of reading.
+      consistency: merging === null ? consistency : "stale",
+      maxStaleness: merging === null ? (maxStaleness ?? null) : null,
       idempotency: null,
       hedgeAfter: hedgeAfter ?? null,
     });
@@ -60,6 +70,11 @@ export class Caller {
     options: WriteOptions = {},
   ): Promise<Reply> {
     const { delivery, idempotencyKey, idempotencyLifetime } = options;
+    const merging = this.#mergingKeyspace(target);
+    if (merging !== null) {
+      const problem = writeProblem(merging, operation, kind, options);
+      if (problem !== null) return refusal("contradiction", problem);
+    }
     if (idempotencyKey === undefined ? idempotencyLifetime !== undefined : isRepeatedOtherwise(delivery)) {
       return refusal(
         "contradiction",
@@ -73,7 +88,12 @@ export class Caller {
       const problem = envelopeProblem(idempotency);
       if (problem !== null) return refusal("bad-request", problem);
     }
-    const repetition = idempotency === null ? this.#repetition(kind, delivery) : "exactly-once";
+    const repetition =
+      merging !== null
+        ? mergingRepetition(kind, delivery)
+        : idempotency === null
+          ? this.#repetition(kind, delivery)
+          : "exactly-once";
     if (repetition === null) {
       return refusal("contradiction", "A write that depends on a version cannot be at-least-once.");
     }
@@ -89,10 +109,20 @@ export class Caller {
     });
   }
 
+  /** By the newest topology: a keyspace may have been made anew since it was declared. */
+  #mergingKeyspace(target: Target): KeyspaceInfo | null {
+    const found = this.driver.topology?.keyspaces.find(({ name, shardList }) =>
+      target.kind === "keys"
+        ? name === target.keyspace
+        : shardList.some(({ group }) => group === target.group),
+    );
+    return found !== undefined && isMerging(found.replication) ? found : null;
+  }
+
   #repetition(kind: WriteKind, asked: Delivery | undefined): Repetition | null {
     if (kind === "harmless") return "read";
     const delivery = asked ?? this.#defaults.delivery ?? "exactly-once";
-    if (kind === "plain" || delivery !== "at-least-once") return delivery;
+    if (kind !== "conditional" || delivery !== "at-least-once") return delivery;
     return asked === undefined ? "exactly-once" : null;
   }
 

@@ -52,6 +52,16 @@ export type WriteOptions = Bounds & (Delivered<Delivery> | Keyed);
  */
 export type ConditionalWriteOptions = Bounds & (Delivered<"exactly-once" | "at-most-once"> | Keyed);
 
+/** Of keyspaces that merge: their replicas share no order, so no read can ask for the newest state, or for one that it has seen. */
+export type MergingReadOptions = Bounds &
+  Hedging & { readonly consistency?: never; readonly maxStaleness?: never };
+
+/**
+ * Of keyspaces that merge: no replica knows what another one has done, so nothing is exactly-once. By default an increment is
+ * at-most-once, and everything else, which can be repeated without harm, at-least-once.
+ */
+export type MergingWriteOptions = Bounds & Delivered<"at-most-once" | "at-least-once">;
+
 interface Defaults {
   /** Default 5000 ms. */
   readonly timeout?: Millis;

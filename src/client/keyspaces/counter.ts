@@ -47,12 +47,12 @@ export class CounterKeyspace extends Keyspace<CounterOperations> {
 
   /** The count after it. Beyond 64 bits: a definite `bad-request`. */
   increment(key: string, by?: number | bigint, options?: WriteOptions): Promise<number> {
-    return this.writing((at) => at.increment(key, by), options);
+    return this.writing((at) => at.increment(key, by), options, "additive");
   }
 
   /** The count after it. */
   decrement(key: string, by?: number | bigint, options?: WriteOptions): Promise<number> {
-    return this.writing((at) => at.decrement(key, by), options);
+    return this.writing((at) => at.decrement(key, by), options, "additive");
   }
 
   set(key: string, value: number | bigint, options?: WriteOptions): Promise<void> {

@@ -3,11 +3,12 @@ import { KvorumError } from "../../core/errors.ts";
 import type { Millis } from "../../core/machine.ts";
 import { NullArray, type Reply } from "../../core/reply.ts";
 import type { WatchedKey } from "../../data/contract.ts";
-import type { KeyspaceInfo, ShardInfo } from "../../node/api.ts";
+import { isMerging, type KeyspaceInfo, type ShardInfo } from "../../node/api.ts";
 import { InvalidValueError } from "../errors.ts";
 import { type Args, Operation, word } from "../calls/operation.ts";
 import type { ConditionalWriteOptions, ReadOptions, WriteOptions } from "../calls/options.ts";
 import type { Caller, WriteKind } from "../calls/caller.ts";
+import { noWatching } from "../calls/merging.ts";
 import { arrayOf, isOne, numberOf } from "../calls/replies.ts";
 import { type BatchOptions, type BatchResults, batchResults, watchedBy } from "./batch.ts";
 import { Watch, type WatchOptions } from "../watch/watch.ts";
@@ -171,6 +172,9 @@ export abstract class Keyspace<Ops extends KeyOperations> {
   }
 
   protected watching<T>(decode: (value: Uint8Array) => T, options: WatchOptions = {}): Watch<T> {
+    const { info } = this;
+    if (info !== undefined && isMerging(info.replication))
+      throw new KvorumError("contradiction", noWatching(info));
     return new Watch(this.#caller.driver, this.#operations.names, this.shards, decode, options);
   }
 

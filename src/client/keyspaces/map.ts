@@ -174,7 +174,7 @@ export class MapKeyspace<In, Out = In> extends Keyspace<MapOperations<In, Out>> 
     by?: number | bigint,
     options?: WriteOptions,
   ): Promise<number> {
-    return this.writing((at) => at.increment(key, field, by), options);
+    return this.writing((at) => at.increment(key, field, by), options, "additive");
   }
 
   /** Walks through the fields, many at a time. One that is there from the beginning to the end comes exactly once. */

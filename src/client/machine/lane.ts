@@ -1,6 +1,9 @@
 /** All that the client knows about one shard: who leads it, the session there, and the calls that wait for their turn. */
 import type { GroupId, NodeId } from "../../core/ids.ts";
+import type { LogIndex } from "../../core/machine.ts";
+import type { Seen } from "../../core/seen.ts";
 import type { Call } from "./call.ts";
+import { joinEvents, NO_EVENTS } from "./events.ts";
 import { Queue } from "./queue.ts";
 import type { Session } from "./session.ts";
 
@@ -8,16 +11,21 @@ export class Lane {
   readonly group: GroupId;
   replicas: readonly NodeId[] = [];
   leader: NodeId | null = null;
-  /** Where sequential and stale reads go: one node as long as it answers, so that they do not jump between states. */
+  /**
+   * Where sequential and stale reads go, and all calls to a shard that merges: one node as long as it answers, so that they do not
+   * jump between states.
+   */
   reader: NodeId | null = null;
   session: Session | null = null;
   /** The call that opens the next session. */
   opening: Call | null = null;
   /**
-   * The highest log index that an answer came from. Sequential reads ask for a state at least as new, at whichever node: so a
-   * client reads its own writes, and never goes back behind what it has read.
+   * What answers have shown so far: of an ordered shard the highest log index, of one that merges all events. Sequential reads, and all reads
+   * where replicas merge, ask for a state that has at least that, at whichever node: so a client reads its own writes, and never
+   * goes back behind what it has read.
    */
-  index = 0;
+  index: LogIndex = 0;
+  events: Uint8Array = NO_EVENTS;
   /** Calls that hold one of the lane's slots. */
   inFlight = 0;
   /** Writes that need a session. */
@@ -36,8 +44,9 @@ export class Lane {
     return this.#writes.size > 0 && this.session === null;
   }
 
-  noteIndex(index: number): void {
-    this.index = Math.max(this.index, index);
+  note(seen: Seen): void {
+    if (typeof seen === "number") this.index = Math.max(this.index, seen);
+    else this.events = joinEvents(this.events, seen);
   }
 
   enqueue(call: Call): void {

@@ -16,6 +16,7 @@ import { KvorumError } from "../../core/errors.ts";
 import type { GroupId, NodeId } from "../../core/ids.ts";
 import type { Millis } from "../../core/machine.ts";
 import { Failure, type Reply } from "../../core/reply.ts";
+import type { Seen } from "../../core/seen.ts";
 import type { ClientRequest, Topology } from "../transport.ts";
 import { Alarms } from "./alarms.ts";
 import { type Backoff, pauseAfter } from "./backoff.ts";
@@ -56,7 +57,7 @@ export type Input =
       readonly attempt: number;
       readonly reply: Reply;
       readonly leader: NodeId | null;
-      readonly index: number | null;
+      readonly seen: Seen | null;
     }
   | { readonly type: "topology"; readonly topology: Topology }
   | { readonly type: "down"; readonly node: NodeId }
@@ -276,10 +277,16 @@ export class ClientMachine {
         maxStaleness: spec.maxStaleness,
         timeout: spec.deadline - this.#now,
         envelope: call.envelope(),
-        atLeast: !spec.write && spec.consistency === "sequential" ? lane.index : 0,
+        atLeast: this.#seenBefore(lane, spec),
       },
     });
     this.#setAlarm(call, this.#patience(call));
+  }
+
+  /** What the state has to have that answers this call. */
+  #seenBefore(lane: Lane, { write, consistency }: CallSpec): Seen {
+    if (this.#routes!.merges(lane.group)) return lane.events;
+    return !write && consistency === "sequential" ? lane.index : 0;
   }
 
   /** Until when the present attempt is left alone. */
@@ -300,7 +307,7 @@ export class ClientMachine {
 
   // Answers
 
-  #onReply({ attempt, reply, leader, index }: Extract<Input, { type: "reply" }>): void {
+  #onReply({ attempt, reply, leader, seen }: Extract<Input, { type: "reply" }>): void {
     const sent = this.#attempts.get(attempt);
     // The call has been settled, or this is a second answer.
     if (sent === undefined) return;
@@ -311,7 +318,7 @@ export class ClientMachine {
     // Null: it was about another shard than where the key is now.
     if (call.lane !== null) {
       this.#learn(call.lane, node, reply, leader);
-      if (index !== null) call.lane.noteIndex(index);
+      if (seen !== null) call.lane.note(seen);
     }
 
     const verdict = judge(call.spec.repetition, reply, call.unresolved);

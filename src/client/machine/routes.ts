@@ -3,7 +3,7 @@ import { binaryString } from "../../core/bytes.ts";
 import { KvorumError } from "../../core/errors.ts";
 import type { GroupId, NodeId } from "../../core/ids.ts";
 import type { Millis } from "../../core/machine.ts";
-import type { KeyspaceInfo, ShardInfo } from "../../node/api.ts";
+import { isMerging, type KeyspaceInfo, type ShardInfo } from "../../node/api.ts";
 import { hashSlot, shardOfSlot } from "../../placement/hash-slot.ts";
 import type { Topology } from "../transport.ts";
 import type { Call, Target } from "./call.ts";
@@ -15,6 +15,7 @@ const DEFAULT_KEYSPACE = "default";
 export class Routes {
   readonly #keyspaces: ReadonlyMap<string, KeyspaceInfo>;
   readonly #shards: ReadonlyMap<GroupId, ShardInfo>;
+  readonly #merging: ReadonlySet<GroupId>;
   readonly nodes: readonly NodeId[];
 
   constructor(topology: Topology) {
@@ -23,10 +24,20 @@ export class Routes {
     this.#shards = new Map(
       topology.keyspaces.flatMap(({ shardList }) => shardList).map((shard) => [shard.group, shard]),
     );
+    this.#merging = new Set(
+      topology.keyspaces
+        .filter(({ replication }) => isMerging(replication))
+        .flatMap(({ shardList }) => shardList.map(({ group }) => group)),
+    );
   }
 
   shard(group: GroupId): ShardInfo | undefined {
     return this.#shards.get(group);
+  }
+
+  /** Its replicas merge: it has no leader, and any of them takes writes. */
+  merges(group: GroupId): boolean {
+    return this.#merging.has(group);
   }
 
   /** As the nodes do it (`RoutingTable`): the name before the first `:` where there is such a keyspace, else the default one. */
@@ -86,8 +97,8 @@ export class Outages {
 }
 
 /**
- * The leader for writes and linearizable reads, if one is known and answers; the lane's reader for other reads; else another
- * replica, else any node: all of them can forward. Null without any node at all.
+ * The leader for writes and linearizable reads, if one is known and answers; the lane's reader for other reads, and for everything
+ * in a shard that merges; else another replica, else any node: all of them can forward. Null without any node at all.
  */
 export function chooseNode(
   call: Call,
@@ -99,7 +110,8 @@ export function chooseNode(
 ): NodeId | null {
   const isUsable = (node: NodeId | null): node is NodeId =>
     node !== null && node !== call.avoid && outages.isUp(node, now);
-  const anyReplica = !call.spec.write && call.spec.consistency !== "linearizable";
+  const anyReplica =
+    routes.merges(lane.group) || (!call.spec.write && call.spec.consistency !== "linearizable");
   const preferred = anyReplica ? lane.reader : lane.leader;
   if (isUsable(preferred)) return preferred;
   const replicas = lane.replicas.filter(isUsable);

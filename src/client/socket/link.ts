@@ -266,7 +266,7 @@ export class Link {
       case "reply": {
         const done = this.#pending.get(message.id);
         this.#pending.delete(message.id);
-        done?.(message.reply, message.leader, message.index);
+        done?.(message.reply, message.leader, message.seen);
         break;
       }
       case "topology":

@@ -3,24 +3,24 @@
  * context is a version vector, for all events up to the n-th, and a **cloud** of dots that came before their
  * predecessors. Once deltas have arrived without a gap the cloud is empty and the context has one number a replica.
  *
- * A replica that forgot its own events would name two events alike: ids are never reused (`NodeId`).
+ * A replica that forgot its own events would name two events alike: ids are never reused (`ReplicaId`).
  */
 import { CodecError } from "../../core/bytes.ts";
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import { counts, maps, readPositive, replicas } from "./encoding.ts";
 import { type Codec, lattice, type Lattice } from "./lattice.ts";
 
 export interface Dot {
-  readonly replica: NodeId;
+  readonly replica: ReplicaId;
   /** From 1 on, without gaps. */
   readonly counter: number;
 }
 
 export interface CausalContext {
   /** Of each replica, all events up to this one. */
-  readonly vector: ReadonlyMap<NodeId, number>;
+  readonly vector: ReadonlyMap<ReplicaId, number>;
   /** Of each replica, the events beyond a gap: ascending, above the vector's and not next to it. */
-  readonly cloud: ReadonlyMap<NodeId, readonly number[]>;
+  readonly cloud: ReadonlyMap<ReplicaId, readonly number[]>;
 }
 
 export const EMPTY_CONTEXT: CausalContext = { vector: new Map(), cloud: new Map() };
@@ -32,12 +32,26 @@ export function compareDots(left: Dot, right: Dot): number {
 export function knows(context: CausalContext, dot: Dot): boolean {
   return (
     dot.counter <= (context.vector.get(dot.replica) ?? 0) ||
-    (context.cloud.get(dot.replica)?.includes(dot.counter) ?? false)
+    includes(context.cloud.get(dot.replica) ?? NONE, dot.counter)
   );
 }
 
+const NONE: readonly number[] = [];
+
+/** In ascending numbers; a replica that is being filled page by page has many. */
+function includes(counters: readonly number[], counter: number): boolean {
+  let from = 0;
+  let to = counters.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (counters[middle]! < counter) from = middle + 1;
+    else to = middle;
+  }
+  return counters[from] === counter;
+}
+
 /** The name of the replica's next event. */
-export function nextDot(context: CausalContext, replica: NodeId): Dot {
+export function nextDot(context: CausalContext, replica: ReplicaId): Dot {
   const last = context.cloud.get(replica)?.at(-1) ?? context.vector.get(replica) ?? 0;
   return { replica, counter: last + 1 };
 }
@@ -50,7 +64,7 @@ export function cloudSize(context: CausalContext): number {
 }
 
 export function contextOf(dots: Iterable<Dot>): CausalContext {
-  const cloud = new Map<NodeId, number[]>();
+  const cloud = new Map<ReplicaId, number[]>();
   for (const { replica, counter } of dots) {
     const counters = cloud.get(replica);
     if (counters === undefined) cloud.set(replica, [counter]);
@@ -64,7 +78,7 @@ function joinContexts(left: CausalContext, right: CausalContext): CausalContext 
   for (const [replica, counter] of right.vector)
     if (counter > (vector.get(replica) ?? 0)) vector.set(replica, counter);
   if (left.cloud.size === 0 && right.cloud.size === 0) return { vector, cloud: left.cloud };
-  const cloud = new Map<NodeId, number[]>();
+  const cloud = new Map<ReplicaId, number[]>();
   for (const [replica, counters] of left.cloud) cloud.set(replica, [...counters]);
   for (const [replica, counters] of right.cloud)
     cloud.set(replica, [...(cloud.get(replica) ?? []), ...counters]);
@@ -72,8 +86,8 @@ function joinContexts(left: CausalContext, right: CausalContext): CausalContext 
 }
 
 /** Takes into the vector what follows it without a gap. */
-function compact(vector: Map<NodeId, number>, cloud: Map<NodeId, number[]>): CausalContext {
-  const beyond = new Map<NodeId, readonly number[]>();
+function compact(vector: Map<ReplicaId, number>, cloud: Map<ReplicaId, number[]>): CausalContext {
+  const beyond = new Map<ReplicaId, readonly number[]>();
   for (const [replica, counters] of cloud) {
     let known = vector.get(replica) ?? 0;
     const left: number[] = [];

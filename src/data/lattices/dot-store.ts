@@ -4,7 +4,7 @@
  * not hold has been removed, so an old state cannot bring it back and no tombstone is needed.
  */
 import { CodecError } from "../../core/bytes.ts";
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import { type CausalContext, causalContexts, compareDots, contextOf, type Dot } from "./causal-context.ts";
 import { EMPTY_CONTEXT, knows, nextDot } from "./causal-context.ts";
 import { counts, maps, readPositive, replicas, texts } from "./encoding.ts";
@@ -137,7 +137,7 @@ export function causal<Store>(name: string, stores: DotStore<Store>): Lattice<Ca
     decode(reader) {
       const context = causalContexts.decode(reader);
       const store = stores.decode(reader);
-      const seen = new Map<NodeId, Set<number>>();
+      const seen = new Map<ReplicaId, Set<number>>();
       for (const dot of stores.dots(store)) {
         const counters = seen.get(dot.replica) ?? new Set();
         if (counters.has(dot.counter)) throw new CodecError("one dot at two places");
@@ -162,7 +162,7 @@ export type Mutation<Store> = (store: Store, dot: Dot) => Change<Store>;
 export function mutate<Store>(
   stores: DotStore<Store>,
   state: Causal<Store>,
-  replica: NodeId,
+  replica: ReplicaId,
   mutation: Mutation<Store>,
 ): Causal<Store> {
   const { store, replaced } = mutation(state.store, nextDot(state.context, replica));

@@ -6,12 +6,12 @@
  * For versions that are kept one by one, as by a quorum's replicas; the MV register is the same in compact form.
  */
 import { CodecError } from "../../core/bytes.ts";
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import { compareDots, type Dot } from "./causal-context.ts";
 import { counts, maps, readPositive, replicas } from "./encoding.ts";
 import type { Codec } from "./lattice.ts";
 
-export type VersionVector = ReadonlyMap<NodeId, number>;
+export type VersionVector = ReadonlyMap<ReplicaId, number>;
 
 export interface DottedVersionVector {
   readonly dot: Dot;
@@ -44,8 +44,8 @@ export function syncVersions<V extends DottedVersionVector>(left: readonly V[], 
 
 /** The paper's context of a read: all that the versions know, to be handed back with the write that follows. */
 export function contextOfVersions(versions: readonly DottedVersionVector[]): VersionVector {
-  const context = new Map<NodeId, number>();
-  const raise = (replica: NodeId, counter: number): void => {
+  const context = new Map<ReplicaId, number>();
+  const raise = (replica: ReplicaId, counter: number): void => {
     if (counter > (context.get(replica) ?? 0)) context.set(replica, counter);
   };
   for (const { dot, past } of versions) {
@@ -60,7 +60,7 @@ export function contextOfVersions(versions: readonly DottedVersionVector[]): Ver
  * versions name the last dot that it gave out, provided that it stores each write before it takes the next.
  */
 export function versionOfWrite(
-  replica: NodeId,
+  replica: ReplicaId,
   stored: readonly DottedVersionVector[],
   seen: VersionVector,
 ): DottedVersionVector {

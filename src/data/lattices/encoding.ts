@@ -3,7 +3,7 @@
  * more bytes than it needs or keys out of order are malformed, so that equal states have equal bytes and equal digests.
  */
 import { type ByteReader, binaryString, CodecError } from "../../core/bytes.ts";
-import { type NodeId, nodeId } from "../../core/ids.ts";
+import { type ReplicaId, replicaId } from "../../core/ids.ts";
 import type { Codec } from "./lattice.ts";
 
 function varintBytes(value: number): number {
@@ -31,13 +31,9 @@ export function readPositive(reader: ByteReader): number {
   return value;
 }
 
-export const replicas: Codec<NodeId> = {
+export const replicas: Codec<ReplicaId> = {
   encode: (writer, value) => writer.varint(value),
-  decode(reader) {
-    const value = readPositive(reader);
-    if (value > 0xffffffff) throw new CodecError(`no replica has the id ${value}`);
-    return nodeId(value);
-  },
+  decode: (reader) => replicaId(readPositive(reader)),
 };
 
 /** Binary strings (each char code below 256), as everywhere in the data types. */

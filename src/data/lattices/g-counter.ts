@@ -4,7 +4,7 @@
  */
 import { type ByteReader, type ByteWriter, CodecError } from "../../core/bytes.ts";
 import { KvorumError } from "../../core/errors.ts";
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import { replicas } from "./encoding.ts";
 import type { Codec, Lattice } from "./lattice.ts";
 import { chain, pointwise } from "./pointwise.ts";
@@ -40,7 +40,7 @@ export const greatestAmount: Lattice<bigint> = chain(
   amounts,
 );
 
-export type GCounter = ReadonlyMap<NodeId, bigint>;
+export type GCounter = ReadonlyMap<ReplicaId, bigint>;
 
 export const gCounters: Lattice<GCounter> = pointwise("G-counter", replicas, greatestAmount);
 
@@ -51,7 +51,7 @@ export function gCounterValue(state: GCounter): bigint {
 }
 
 /** The delta that adds `by` >= 0. Throws `bad-request` below zero, `too-large` over `MAX_ADDED`. */
-export function gCounterAdd(state: GCounter, replica: NodeId, by: bigint): GCounter {
+export function gCounterAdd(state: GCounter, replica: ReplicaId, by: bigint): GCounter {
   if (by < 0n) throw new KvorumError("bad-request", "A G-counter only grows.");
   if (by === 0n) return gCounters.bottom;
   return new Map([[replica, addAmounts(state.get(replica) ?? 0n, by)]]);

@@ -7,7 +7,7 @@
  */
 import { CodecError } from "../../core/bytes.ts";
 import { invariant } from "../../core/assert.ts";
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import { counts, replicas } from "./encoding.ts";
 import type { Codec } from "./lattice.ts";
 
@@ -17,7 +17,7 @@ export interface Stamp {
   readonly wall: number;
   /** The paper's c: counts the stamps within one `wall`. */
   readonly logical: number;
-  readonly node: NodeId;
+  readonly node: ReplicaId;
 }
 
 export const MAX_WALL = 2 ** 48 - 1;
@@ -29,7 +29,7 @@ export function compareStamps(left: Stamp, right: Stamp): number {
 }
 
 /** A clock that has seen nothing. After a restart, `observe` the greatest stamp that was stored before using it. */
-export function clockOf(node: NodeId): Stamp {
+export function clockOf(node: ReplicaId): Stamp {
   return { wall: 0, logical: 0, node };
 }
 
@@ -60,7 +60,7 @@ export function stampProblem(received: Stamp, now: number, maxAheadMs: number): 
     : null;
 }
 
-function later(wall: number, logical: number, now: number, node: NodeId): Stamp {
+function later(wall: number, logical: number, now: number, node: ReplicaId): Stamp {
   const physical = Math.floor(now);
   invariant(physical >= 0 && physical < MAX_WALL, `no clock shows ${now} ms`);
   if (physical > wall) return { wall: physical, logical: 0, node };

@@ -5,12 +5,12 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CodecError } from "../../core/bytes.ts";
-import { type NodeId, nodeId } from "../../core/ids.ts";
+import { type ReplicaId, replicaId } from "../../core/ids.ts";
 import { clockOf, fromBytes, joinAll, type Lattice, type Stamp, tick, toBytes } from "./index.ts";
 
-export const A = nodeId(1);
-export const B = nodeId(2);
-export const C = nodeId(300);
+export const A = replicaId(1);
+export const B = replicaId(2);
+export const C = replicaId(300);
 const REPLICAS = [A, B, C] as const;
 const TIMES = Number(process.env["FC_TIMES"] ?? 1);
 
@@ -18,7 +18,7 @@ export interface Subject<State, Op> {
   readonly lattice: Lattice<State>;
   readonly operations: fc.Arbitrary<Op>;
   /** The delta of an operation; `stamp` is later than all of the same replica. */
-  mutate(state: State, replica: NodeId, op: Op, stamp: Stamp): State;
+  mutate(state: State, replica: ReplicaId, op: Op, stamp: Stamp): State;
 }
 
 type Step<Op> =

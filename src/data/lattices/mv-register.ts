@@ -4,7 +4,7 @@
  * vectors"; the compact form of Almeida et al. 2014, "Scalable and accurate causality tracking"): one number a replica,
  * and a dot a sibling, whatever the number of clients.
  */
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import { type CausalContext, causalContexts, knows } from "./causal-context.ts";
 import { causal, type Causal, type DotFun, dotFun, type Mutation, mutate } from "./dot-store.ts";
 import { compareKeys, texts } from "./encoding.ts";
@@ -35,7 +35,7 @@ export function siblingValues(store: Siblings): string[] {
  */
 export function mvWrite(
   state: MvRegister,
-  replica: NodeId,
+  replica: ReplicaId,
   value: string,
   seen: CausalContext = state.context,
 ): MvRegister {

@@ -4,7 +4,7 @@
  * what that update wrote. Values may be siblings, elements, flags or maps, whose removal is exact; any other lattice
  * through `held`, and counters through `resettable-counter.ts`.
  */
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import {
   causal,
   type Causal,
@@ -23,9 +23,9 @@ export interface OrMaps<Inner> {
   /** To nest the map in another one. */
   readonly stores: DotStore<DotMap<Inner>>;
   /** The delta of an operation on the key's value. */
-  update(state: OrMap<Inner>, replica: NodeId, key: string, mutation: Mutation<Inner>): OrMap<Inner>;
+  update(state: OrMap<Inner>, replica: ReplicaId, key: string, mutation: Mutation<Inner>): OrMap<Inner>;
   /** The delta that removes the key. */
-  remove(state: OrMap<Inner>, replica: NodeId, key: string): OrMap<Inner>;
+  remove(state: OrMap<Inner>, replica: ReplicaId, key: string): OrMap<Inner>;
   /** What the key holds; the empty store if it is not there. */
   get(state: OrMap<Inner>, key: string): Inner;
   keys(state: OrMap<Inner>): string[];

@@ -4,7 +4,7 @@
  * that its replica has seen, so that a **concurrent addition wins**. Size: per present element one dot for each concurrent
  * addition, at most one a replica, and one number a replica for all that was ever added and removed.
  */
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import {
   causal,
   type Causal,
@@ -31,15 +31,15 @@ export const orSetHas = (state: OrSet, element: string): boolean => state.store.
 export const orSetElements = (state: OrSet): string[] => [...state.store.keys()];
 
 /** The delta of an addition. */
-export const orSetAdd = (state: OrSet, replica: NodeId, element: string): OrSet =>
+export const orSetAdd = (state: OrSet, replica: ReplicaId, element: string): OrSet =>
   mutate(elementStores, state, replica, adding(element));
 
 /** The delta of a removal; names nothing, and so has no effect, where the element is not seen. */
-export const orSetRemove = (state: OrSet, replica: NodeId, element: string): OrSet =>
+export const orSetRemove = (state: OrSet, replica: ReplicaId, element: string): OrSet =>
   mutate(elementStores, state, replica, removing(element));
 
 /** The delta that removes all that is seen. */
-export const orSetClear = (state: OrSet, replica: NodeId): OrSet =>
+export const orSetClear = (state: OrSet, replica: ReplicaId): OrSet =>
   mutate(elementStores, state, replica, (store) => ({
     store: elementStores.empty,
     replaced: elementStores.dots(store),

@@ -1,5 +1,5 @@
 /** The counter that goes both ways (RR-7506, specification 7): what each replica has added, and what it has taken away. */
-import type { NodeId } from "../../core/ids.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import { type GCounter, gCounterAdd, gCounters, gCounterValue } from "./g-counter.ts";
 import { lattice, type Lattice } from "./lattice.ts";
 
@@ -31,7 +31,7 @@ export function pnCounterValue(state: PnCounter): bigint {
 }
 
 /** The delta that adds `by`, which may be negative. Throws `too-large` as `gCounterAdd`. */
-export function pnCounterAdd(state: PnCounter, replica: NodeId, by: bigint): PnCounter {
+export function pnCounterAdd(state: PnCounter, replica: ReplicaId, by: bigint): PnCounter {
   return by >= 0n
     ? { added: gCounterAdd(state.added, replica, by), taken: gCounters.bottom }
     : { added: gCounters.bottom, taken: gCounterAdd(state.taken, replica, -by) };

@@ -32,6 +32,11 @@ export interface BatchRun {
   next(loaded?: readonly LoadedRange[]): LoadStep | BatchDone;
 }
 
+export interface MergeRun {
+  /** `taken`: false when it was refused, because more than `maxCloud` events before it would be missing. Nothing changes before it is done. */
+  next(loaded?: readonly LoadedRange[]): LoadStep | { readonly type: "done"; readonly taken: boolean };
+}
+
 export interface ReadDone {
   readonly type: "done";
   readonly reply: Reply;
@@ -47,12 +52,12 @@ export interface QueryRun {
   next(loaded?: readonly LoadedRange[]): LoadStep | { readonly type: "done"; readonly answer: StateAnswer };
 }
 
-/** Mirrors `ShardMachine`: while a batch is under way nothing else is asked of it. */
+/** Mirrors `ShardMachine`: while a batch or a merge is under way nothing else is asked of it, and reads and queries run between them. */
 export interface MergingShardState {
   readonly summary: Summary;
   /** Keys of the shard, including those that are due but not yet freed. */
   readonly keys: number;
-  /** A batch is under way. */
+  /** A batch or a merge is under way. */
   readonly busy: boolean;
   /** Small; the host stores it with the applied index, in one atomic write with the records. */
   encodeMeta(): Uint8Array;
@@ -61,8 +66,8 @@ export interface MergingShardState {
   open(loaded: LoadedRange): void;
   /** Begins a batch of commands of this replica. */
   start(batch: Batch): BatchRun;
-  /** Joins a delta. False: refused, because more than `maxCloud` events before it would be missing. Throws `CodecError` on anything malformed. */
-  merge(delta: Uint8Array): boolean;
+  /** Begins to join a delta. Throws `CodecError` on anything malformed, before anything has changed. */
+  merge(delta: Uint8Array): MergeRun;
   /** Takes over the knowledge of a replica that has nothing which this one lacks. */
   adopt(context: Uint8Array): void;
   /** `now`: the wall clock; what expires is decided by it. `trace`: the reading is wanted. */

@@ -70,7 +70,9 @@ describe("keyspaces", () => {
     [{ name: "a", replicas: 0 }, "bad-request"],
     [{ name: "a", shards: 0 }, "bad-request"],
     [{ name: "a", shards: 1025 }, "bad-request"],
-    [{ name: "a", replication: "gossip" as "raft" }, "contradiction"],
+    [{ name: "a", replication: "hope" as "raft" }, "contradiction"],
+    [{ name: "a", conflicts: "latest" as const }, "contradiction"],
+    [{ name: "a", quorum: { r: 1 } }, "contradiction"],
     [{ name: "a", limits: { maxKeyBytes: 1, maxValueBytes: 2 ** 40 } }, "bad-request"],
   ])("refuses %o", (spec, code) => {
     const story = cluster(3).do({ type: "keyspace-create", spec: { name: "default" } });

@@ -5,19 +5,16 @@
 import { unreachable } from "../../core/assert.ts";
 import type { ErrorCode } from "../../core/errors.ts";
 import { type GroupId, type NodeId, groupId, nodeId } from "../../core/ids.ts";
-import { type Load, placeShard, substitute } from "../../placement/spread.ts";
-import { SLOTS } from "../../placement/hash-slot.ts";
-import type { KeyspaceLimits, KeyspaceSpec } from "../api.ts";
-import { MAX_VALUE_BYTES } from "../sizes.ts";
+import type { Load } from "../../placement/spread.ts";
+import type { KeyspaceDeclaration, KeyspaceLimits } from "../api.ts";
+import { checkLimits, keyspaceSpec, summaryOf } from "./keyspace.ts";
+import { placer, rehashed, substituteFor } from "./placement.ts";
 import {
   type Catalog,
   type CatalogGroup,
   type CatalogKeyspace,
   type CatalogNode,
   DEFAULT_KEYSPACE,
-  DEFAULT_LIMITS,
-  DEFAULT_REPLICAS,
-  DEFAULT_SHARDS,
   MAX_SYSTEM_VOTERS,
   type NodeAddresses,
 } from "./state.ts";
@@ -36,13 +33,20 @@ export type CatalogCommand =
   | { readonly type: "node-remove"; readonly name: string }
   /** Proposed by the system group's leader once a leaving node holds nothing any more. */
   | { readonly type: "node-forget"; readonly node: NodeId }
-  | { readonly type: "keyspace-create"; readonly spec: Partial<KeyspaceSpec> & { readonly name: string } }
+  | { readonly type: "keyspace-create"; readonly spec: KeyspaceDeclaration }
   | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
   | { readonly type: "keyspace-drop"; readonly name: string }
   | UserSet
   | UserDelete
   /** Proposed by a group's leader: its configuration now has exactly these voters and no learners. */
-  | { readonly type: "group-settled"; readonly group: GroupId; readonly replicas: readonly NodeId[] };
+  | { readonly type: "group-settled"; readonly group: GroupId; readonly replicas: readonly NodeId[] }
+  /** Proposed by a replica of a merging shard: it has what the others have, or has handed over all that it had. */
+  | {
+      readonly type: "group-held";
+      readonly group: GroupId;
+      readonly node: NodeId;
+      readonly held: boolean;
+    };
 
 export type CatalogResult =
   | { readonly ok: true; readonly detail: string; readonly node?: NodeId }
@@ -93,7 +97,14 @@ export function applyCatalogCommand(catalog: Catalog, command: CatalogCommand): 
     case "user-delete":
       return changeUsers(catalog, deleteUser(catalog, command.name));
     case "group-settled":
-      return settleGroup(catalog, command.group, command.replicas);
+      return settleGroup(catalog, command.group, () => command.replicas);
+    case "group-held": {
+      const { group, node, held } = command;
+      return settleGroup(catalog, group, (settled) => [
+        ...settled.filter((other) => other !== node),
+        ...(held ? [node] : []),
+      ]);
+    }
     default:
       return unreachable(command);
   }
@@ -131,6 +142,7 @@ function joinNode(catalog: Catalog, name: string, instance: string, addresses: N
       {
         nextNode: id + 1,
         nodes: [...catalog.nodes, joined],
+        groups: rehashed({ ...catalog, nodes: [...catalog.nodes, joined] }, catalog.groups),
         systemVoters: voters.length < MAX_SYSTEM_VOTERS ? [...voters, id] : voters,
       },
       `${name} joins as node ${id}`,
@@ -159,7 +171,11 @@ function updateNode(catalog: Catalog, id: NodeId, addresses: NodeAddresses): Cat
   if (!catalog.nodes.some((node) => node.id === id)) {
     return refuse(catalog, "bad-request", `Node ${id} is not a member of this cluster.`);
   }
-  const nodes = catalog.nodes.map((node) => (node.id === id ? { ...node, ...addresses } : node));
+  const nodes = catalog.nodes.map((node) => {
+    if (node.id !== id) return node;
+    const { zone: _earlier, ...rest } = node;
+    return { ...rest, ...addresses };
+  });
   return accept(catalog, { nodes }, `the addresses of node ${id} are updated`, { node: id });
 }
 
@@ -174,9 +190,10 @@ function removeNode(catalog: Catalog, name: string): CatalogChange {
     return refuse(catalog, "contradiction", `"${name}" is the last node: removing it would delete the data.`);
   }
   const loads = currentLoads(catalog).filter((load) => staying.some((node) => node.id === load.node));
-  const groups = catalog.groups.map((group) => {
+  const nodes = catalog.nodes.map((node) => (node.id === leaving.id ? { ...node, leaving: true } : node));
+  const groups = rehashed({ ...catalog, nodes }, catalog.groups).map((group) => {
     if (!group.replicas.includes(leaving.id)) return group;
-    const next = substitute(loads, group.replicas);
+    const next = substituteFor(staying, loads, group.replicas, leaving.id);
     const load = loads.find((candidate) => candidate.node === next);
     if (load !== undefined) load.replicas++;
     const replicas =
@@ -191,7 +208,7 @@ function removeNode(catalog: Catalog, name: string): CatalogChange {
     catalog,
     {
       groups,
-      nodes: catalog.nodes.map((node) => (node.id === leaving.id ? { ...node, leaving: true } : node)),
+      nodes,
       systemVoters: spare === undefined ? rest : [...rest, spare.id],
     },
     `${name} is leaving: its replicas move to other nodes`,
@@ -216,50 +233,21 @@ export function holdsAnything(catalog: Catalog, id: NodeId): boolean {
   return catalog.groups.some((group) => group.replicas.includes(id) || group.settled.includes(id));
 }
 
-const NAME = /^[a-z][a-z0-9._-]{0,62}$/;
-const MAX_SHARDS = 1024;
-
-function createKeyspace(catalog: Catalog, wanted: Partial<KeyspaceSpec> & { name: string }): CatalogChange {
-  const { name } = wanted;
-  const bad = (message: string): CatalogChange => refuse(catalog, "bad-request", message);
-  if (!NAME.test(name)) {
-    return bad(
-      `"${name}" is not a keyspace name: use lower-case letters, digits, dots, dashes and underscores, start with a letter, at most 63.`,
-    );
-  }
-  if (catalog.keyspaces.some((keyspace) => keyspace.name === name)) {
-    return refuse(catalog, "exists", `The keyspace "${name}" exists already.`);
-  }
-  if (wanted.replication !== undefined && wanted.replication !== "raft") {
-    return refuse(
-      catalog,
-      "contradiction",
-      `This version replicates by raft only, not by "${String(wanted.replication)}".`,
-    );
+export function createKeyspace(catalog: Catalog, wanted: KeyspaceDeclaration): CatalogChange {
+  if (catalog.keyspaces.some((keyspace) => keyspace.name === wanted.name)) {
+    return refuse(catalog, "exists", `The keyspace "${wanted.name}" exists already.`);
   }
   const nodes = catalog.nodes.filter((node) => !node.leaving);
-  const replicas = wanted.replicas ?? Math.min(DEFAULT_REPLICAS, nodes.length);
-  const shards = wanted.shards ?? DEFAULT_SHARDS;
-  const limits = { ...DEFAULT_LIMITS, ...wanted.limits };
-  if (!Number.isInteger(replicas) || replicas < 1) return bad("replicas must be a whole number from 1.");
-  if (replicas > nodes.length) {
-    return refuse(
-      catalog,
-      "contradiction",
-      `${replicas} replicas need ${replicas} nodes, and the cluster has ${nodes.length}: add nodes or ask for fewer.`,
-    );
-  }
-  if (!Number.isInteger(shards) || shards < 1 || shards > Math.min(MAX_SHARDS, SLOTS)) {
-    return bad(`shards must be a whole number from 1 to ${MAX_SHARDS}.`);
-  }
-  const limitProblem = checkLimits(limits);
-  if (limitProblem !== null) return bad(limitProblem);
+  const spec = keyspaceSpec(wanted, nodes.length);
+  if ("code" in spec) return refuse(catalog, spec.code, spec.message);
+  const { name, replicas, shards, placement } = spec;
 
   const loads = currentLoads(catalog).filter((load) => nodes.some((node) => node.id === load.node));
+  const place = placer(placement, nodes, loads, replicas);
   const groups: CatalogGroup[] = [];
   for (let shard = 0; shard < shards; shard++) {
-    const placed = placeShard(loads, replicas).replicas;
     const id = groupId(catalog.nextGroup + shard);
+    const placed = place(id);
     groups.push({
       id,
       keyspace: name,
@@ -270,14 +258,7 @@ function createKeyspace(catalog: Catalog, wanted: Partial<KeyspaceSpec> & { name
       settled: placed,
     });
   }
-  const keyspace: CatalogKeyspace = {
-    name,
-    replication: "raft",
-    replicas,
-    shards,
-    limits,
-    groups: groups.map((group) => group.id),
-  };
+  const keyspace: CatalogKeyspace = { ...spec, groups: groups.map((group) => group.id) };
   return accept(
     catalog,
     {
@@ -285,19 +266,8 @@ function createKeyspace(catalog: Catalog, wanted: Partial<KeyspaceSpec> & { name
       groups: [...catalog.groups, ...groups],
       keyspaces: [...catalog.keyspaces, keyspace],
     },
-    `keyspace ${name}: raft, ${replicas} replicas, ${shards} shards`,
+    `keyspace ${name}: ${summaryOf(spec)}`,
   );
-}
-
-function checkLimits(limits: KeyspaceLimits): string | null {
-  const { maxKeyBytes, maxValueBytes } = limits;
-  if (!Number.isInteger(maxKeyBytes) || maxKeyBytes < 1 || maxKeyBytes > DEFAULT_LIMITS.maxKeyBytes) {
-    return `maxKeyBytes must be a whole number from 1 to ${DEFAULT_LIMITS.maxKeyBytes}.`;
-  }
-  if (!Number.isInteger(maxValueBytes) || maxValueBytes < 1 || maxValueBytes > MAX_VALUE_BYTES) {
-    return `maxValueBytes must be a whole number from 1 to ${MAX_VALUE_BYTES} (48 MiB).`;
-  }
-  return null;
 }
 
 function alterKeyspace(catalog: Catalog, name: string, changes: Partial<KeyspaceLimits>): CatalogChange {
@@ -336,11 +306,16 @@ function changeUsers(catalog: Catalog, change: ReturnType<typeof setUser>): Cata
   return accept(catalog, { users: change.users }, change.detail);
 }
 
-function settleGroup(catalog: Catalog, id: GroupId, replicas: readonly NodeId[]): CatalogChange {
+function settleGroup(
+  catalog: Catalog,
+  id: GroupId,
+  settle: (before: readonly NodeId[]) => readonly NodeId[],
+): CatalogChange {
   const group = catalog.groups.find((candidate) => candidate.id === id);
   if (group === undefined) return refuse(catalog, "bad-request", `There is no group ${id}.`);
-  const groups = catalog.groups.map((other) => (other.id === id ? { ...other, settled: replicas } : other));
-  return accept(catalog, { groups }, `group ${id} has its replicas on ${replicas.join(", ")}`);
+  const settled = settle(group.settled);
+  const groups = catalog.groups.map((other) => (other.id === id ? { ...other, settled } : other));
+  return accept(catalog, { groups }, `group ${id} has its replicas on ${settled.join(", ")}`);
 }
 
 function currentLoads(catalog: Catalog): Load[] {

@@ -9,6 +9,8 @@ export interface NodeAddresses {
   readonly peer: Address;
   readonly resp: string;
   readonly http: string;
+  /** Where it stands: replicas of one shard go to different zones, where there are several. */
+  readonly zone?: string;
 }
 
 export interface CatalogNode extends NodeAddresses {
@@ -78,8 +80,14 @@ const decoder = new TextDecoder();
 
 export const encodeCatalog = (catalog: Catalog): Uint8Array => encoder.encode(JSON.stringify(catalog));
 
-/** A catalog that an earlier version wrote lacks what came later (users): that starts out empty. */
-export const decodeCatalog = (bytes: Uint8Array): Catalog => ({
-  ...EMPTY_CATALOG,
-  ...(JSON.parse(decoder.decode(bytes)) as Partial<Catalog>),
-});
+/** A catalog that an earlier version wrote lacks what came later: no users, and keyspaces that knew one protocol only. */
+export function decodeCatalog(bytes: Uint8Array): Catalog {
+  const stored = JSON.parse(decoder.decode(bytes)) as Partial<Catalog>;
+  return {
+    ...EMPTY_CATALOG,
+    ...stored,
+    keyspaces: (stored.keyspaces ?? []).map((keyspace) => ({ ...EARLIER_KEYSPACE, ...keyspace })),
+  };
+}
+
+const EARLIER_KEYSPACE = { replication: "raft", quorum: null, conflicts: null, placement: "spread" } as const;

@@ -1,4 +1,7 @@
-/** Gossip, the protocol of keyspaces that merge. So far: rumor mongering. */
+/** Gossip: a protocol of keyspaces that merge. Rumor mongering alone is for others too. */
+export { gossipCodec } from "./codec.ts";
+export { DEFAULT_GOSSIP_OPTIONS, Gossip } from "./gossip.ts";
+export type { GossipEffect, GossipInput, GossipMessage, GossipOptions, GossipTimer } from "./gossip.ts";
 export type {
   Chance,
   RemovalReason,

@@ -27,6 +27,8 @@ export interface RumorOptions {
   /** A round lasts a random time between the two. */
   readonly roundMin: Millis;
   readonly roundMax: Millis;
+  /** The round after a rumor came to a site that had none begins within this time: who hears first shall tell soon. At most `roundMax`. */
+  readonly firstRoundMax: Millis;
   /** A rumor ends everywhere after so many rounds (2 or more) along any path, whatever is lost, whoever forgets. */
   readonly maxRounds: number;
   /** More rumors than this are not infective at a time: the oldest makes room. */
@@ -44,6 +46,7 @@ export const DEFAULT_RUMOR_OPTIONS: Omit<RumorOptions, "id"> = {
   fanout: 1,
   roundMin: 90,
   roundMax: 110,
+  firstRoundMax: 110,
   maxRounds: 64,
   maxInfective: 1024,
   maxRemembered: 16_384,
@@ -67,4 +70,8 @@ export function checkRumorOptions(options: RumorOptions): void {
   );
   invariant(options.maxRounds >= 2, "a rumor of one round is told to nobody");
   invariant(roundMin > 0 && roundMin <= roundMax, `rounds of ${roundMin} to ${roundMax} ms`);
+  invariant(
+    options.firstRoundMax > 0 && options.firstRoundMax <= roundMax,
+    `a first round within ${options.firstRoundMax} ms, all others within ${roundMax} ms`,
+  );
 }

@@ -61,6 +61,16 @@ test("a rumor is told in the next round, once a round, to somebody else", () => 
   expect(sends(site({ id: ME }, 0.99).round())).toEqual([]);
 });
 
+test("what comes to an idle site is told at once; while it is hot, the rounds take their time", () => {
+  const { spread, round, step } = site({ firstRoundMax: 2, stop: { by: "counter", k: 1, feedback: false } });
+  const first = { type: "set-timer", timer: "round", min: 0, max: 2 };
+  expect(spread("news")).toEqual([first]);
+  expect(round()).toContainEqual({ type: "set-timer", timer: "round", min: 90, max: 110 });
+  // Told once in vain, which is enough: nothing is hot any more.
+  expect(round()).toEqual([{ type: "removed", id: "news", reason: "stopped" }]);
+  expect(step({ type: "spread", rumor: rumor("more news") })).toEqual([first]);
+});
+
 test("who is told delivers it once, answers whether it was needed, and tells it in its own next round", () => {
   const { told, round, machine } = site();
   const first = told(2, [rumor("news", 4)]);

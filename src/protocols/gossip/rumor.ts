@@ -48,6 +48,8 @@ export class RumorMonger {
   #now: Millis = 0;
   #started = false;
   #armed = false;
+  /** Nothing was infective when the present round began. */
+  #idle = true;
   #effects: RumorEffect[] = [];
 
   constructor(options: RumorOptions) {
@@ -132,14 +134,17 @@ export class RumorMonger {
 
   /** Who only pushes has nothing to do while nothing is hot. */
   #arm(): void {
-    if (this.#armed || (this.#options.mode === "push" && this.#infective.size === 0)) return;
+    if (this.#armed) return;
+    if (this.#options.mode === "push" && this.#infective.size === 0) {
+      this.#idle = true;
+      return;
+    }
     this.#armed = true;
-    this.#effects.push({
-      type: "set-timer",
-      timer: "round",
-      min: this.#options.roundMin,
-      max: this.#options.roundMax,
-    });
+    const { roundMin, roundMax, firstRoundMax } = this.#options;
+    const isFirst = this.#idle && firstRoundMax < roundMin;
+    this.#idle = this.#infective.size === 0;
+    const [min, max] = isFirst ? [0, firstRoundMax] : [roundMin, roundMax];
+    this.#effects.push({ type: "set-timer", timer: "round", min, max });
   }
 
   /** Judges the round that ends, then makes the contacts of the new one. */

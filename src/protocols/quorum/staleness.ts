@@ -51,8 +51,13 @@ export class StalenessEstimate {
 
   /** The probability that a read sees a write that was acknowledged `after` milliseconds before the read starts. */
   consistent(after: Millis): number {
-    const stale = this.#waits.findIndex((wait) => wait > after);
-    return (stale === -1 ? this.#waits.length : stale) / this.#waits.length;
+    let [low, high] = [0, this.#waits.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#waits[middle]! <= after) low = middle + 1;
+      else high = middle;
+    }
+    return low / this.#waits.length;
   }
 
   /** Milliseconds after the acknowledgement from which on this share of the reads sees the write; 0: at once. */

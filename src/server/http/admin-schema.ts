@@ -1,6 +1,7 @@
 /** What POST /v1/admin accepts. The node decides whether a request makes sense; this only keeps malformed ones out. */
 import { z } from "zod";
 import { groupId } from "../../core/ids.ts";
+import { CONFLICTS, PLACEMENTS, REPLICATIONS } from "../../node/api.ts";
 import { ROLES } from "../../node/catalog/users.ts";
 import type { AdminInput } from "../security/administer.ts";
 import { MAX_PASSWORD_BYTES, MIN_PASSWORD_LENGTH } from "../security/password.ts";
@@ -8,7 +9,6 @@ import { issuesOf } from "./problems.ts";
 
 const name = z.string().min(1).max(128);
 const count = z.int().min(1);
-const limits = z.strictObject({ maxKeyBytes: count, maxValueBytes: count });
 const someLimits = z.strictObject({
   maxKeyBytes: count.exactOptional(),
   maxValueBytes: count.exactOptional(),
@@ -19,10 +19,20 @@ export const adminSchema = z.discriminatedUnion("type", [
     type: z.literal("keyspace-create"),
     spec: z.strictObject({
       name,
-      replication: z.enum(["raft"]).exactOptional(),
+      replication: z.enum(REPLICATIONS).exactOptional(),
       replicas: count.exactOptional(),
       shards: count.exactOptional(),
-      limits: limits.exactOptional(),
+      limits: someLimits.exactOptional(),
+      quorum: z
+        .strictObject({
+          r: count.exactOptional(),
+          w: count.exactOptional(),
+          sloppy: z.boolean().exactOptional(),
+        })
+        .nullable()
+        .exactOptional(),
+      conflicts: z.enum(CONFLICTS).nullable().exactOptional(),
+      placement: z.enum(PLACEMENTS).exactOptional(),
     }),
   }),
   z.strictObject({ type: z.literal("keyspace-alter"), name, limits: someLimits }),

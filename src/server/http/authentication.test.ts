@@ -78,6 +78,7 @@ describe("without a login", () => {
     for (const [method, path] of [
       ["GET", "/metrics"],
       ["GET", "/v1/status"],
+      ["GET", "/v1/members"],
       ["GET", "/v1/keyspaces"],
       ["GET", "/v1/users"],
       ["POST", "/v1/admin"],

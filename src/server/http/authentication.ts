@@ -22,6 +22,7 @@ const NEEDS: Readonly<Record<string, RouteNeed>> = {
   "/v1/openapi.json": "open",
   "/metrics": "login",
   "/v1/status": "login",
+  "/v1/members": "login",
   "/v1/keyspaces": "login",
   "/v1/admin": "login",
   "/v1/users": "admin",

@@ -9,6 +9,7 @@ import type {
   NodeStatus,
   ReplyCallback,
 } from "../../node/api.ts";
+import { noMembership } from "../../node/members.ts";
 import type { CatalogUser } from "../../node/catalog/users.ts";
 
 export interface FakeNode extends KvorumNode {
@@ -27,6 +28,9 @@ export function fakeStatus(changes: Partial<NodeStatus> = {}): NodeStatus {
     replicas: 3,
     shards: 2,
     limits: { maxKeyBytes: 65_536, maxValueBytes: 16_777_216 },
+    quorum: null,
+    conflicts: null,
+    placement: "spread",
   } as const;
   const replicas = [nodeId(1), nodeId(2), nodeId(3)];
   const replica = {
@@ -38,6 +42,7 @@ export function fakeStatus(changes: Partial<NodeStatus> = {}): NodeStatus {
     voters: replicas,
     learners: [],
     failed: null,
+    detail: null,
   };
   return {
     version: "0.1.0",
@@ -54,6 +59,7 @@ export function fakeStatus(changes: Partial<NodeStatus> = {}): NodeStatus {
       http: `127.0.0.1:${7401 + number * 10}`,
       peer: `127.0.0.1:${7402 + number * 10}`,
       up: number !== 3,
+      membership: number === 3 ? "suspect" : "alive",
     })),
     keyspaces: [
       {
@@ -83,6 +89,16 @@ export function fakeStatus(changes: Partial<NodeStatus> = {}): NodeStatus {
   };
 }
 
+const MEMBER = {
+  id: nodeId(3),
+  name: "n3",
+  peer: "127.0.0.1:7432",
+  state: "suspect",
+  incarnation: 2,
+  milliseconds: 1500,
+  suspectedBy: nodeId(2),
+} as const;
+
 export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
   const answer = (done: ReplyCallback) => setImmediate(done, OK, null);
   const node: FakeNode = {
@@ -101,6 +117,7 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
     shards: () => node.state.keyspaces.flatMap((keyspace) => keyspace.shardList),
     keyspaces: () => node.state.keyspaces,
     status: () => node.state,
+    members: () => ({ ...noMembership("n1"), enabled: true, members: [MEMBER] }),
     metrics: () => node.numbers,
     admin(request, done) {
       node.adminRequests.push(request);

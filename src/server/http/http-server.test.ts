@@ -121,9 +121,10 @@ describe("metrics", () => {
 });
 
 describe("/v1", () => {
-  it("serves the status and the keyspaces as the node has them", async () => {
+  it("serves the status, the members and the keyspaces as the node has them", async () => {
     const { url, node } = await serve();
     expect(await (await fetch(`${url}/v1/status`)).json()).toEqual(node.state);
+    expect(await (await fetch(`${url}/v1/members`)).json()).toEqual(node.members());
     expect(await (await fetch(`${url}/v1/keyspaces`)).json()).toEqual(node.state.keyspaces);
   });
 

@@ -6,10 +6,11 @@
  *   GET  /health         both
  *   GET  /metrics        Prometheus
  *   GET  /v1/status      `NodeStatus`
+ *   GET  /v1/members     `MembershipInfo`
  *   GET  /v1/keyspaces   `KeyspaceInfo[]`
  *   GET  /v1/users       names and grants
  *   POST /v1/admin       an `AdminInput`; answers `{ ok: true, detail }` or an error
- *   /v1/keyspaces/…      reading, writing and watching: `data/routes.ts`, `data/watch.ts`
+ *   /v1/keyspaces/…      reading, writing, watching and explaining: `data/routes.ts`, `data/watch.ts`
  *   GET  /v1/openapi.json, /v1/docs   what all of these take and answer
  *
  * `authentication.ts` says who may do which.

@@ -79,7 +79,6 @@ describe("the document", () => {
     expect(consistency["schema"]).toEqual({
       type: "string",
       enum: ["linearizable", "sequential", "stale"],
-      default: "linearizable",
     });
     expect(put!.parameters.map(({ name }) => name)).toContain("idempotency-key");
     expect(put!.requestBody).toMatchObject({ content: { "*/*": {} } });

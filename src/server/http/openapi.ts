@@ -63,6 +63,9 @@ const keyspaceInfo = z.looseObject({
   replication: z.string(),
   replicas: z.int(),
   shards: z.int(),
+  quorum: z.looseObject({ r: z.int(), w: z.int(), sloppy: z.boolean() }).nullable(),
+  conflicts: z.string().nullable(),
+  placement: z.string(),
   limits: z.looseObject({ maxKeyBytes: z.int(), maxValueBytes: z.int() }),
   shardList: z.array(z.looseObject({ group: z.int(), shard: z.int(), leader: z.int().nullable() })),
 });
@@ -72,6 +75,22 @@ const userInfo = z.looseObject({
 });
 const readiness = z.looseObject({ ready: z.boolean(), reason: z.string().optional() });
 const nodeStatus = z.looseObject({ version: z.string(), name: z.string(), ready: z.boolean() });
+const membershipInfo = z.looseObject({
+  enabled: z.boolean(),
+  name: z.string(),
+  localHealth: z.number(),
+  counters: z.record(z.string(), z.int()),
+  members: z.array(
+    z.looseObject({
+      id: z.int(),
+      name: z.string(),
+      state: z.enum(["alive", "suspect", "dead", "left"]),
+      incarnation: z.int(),
+      milliseconds: z.int(),
+      suspectedBy: z.int().nullable(),
+    }),
+  ),
+});
 
 /** Routes beside the data: at their whole path. */
 const OTHER_ROUTES: readonly RouteInfo[] = [
@@ -85,6 +104,7 @@ const OTHER_ROUTES: readonly RouteInfo[] = [
   get("/health", "health", "Both.", readiness),
   get("/metrics", "metrics", "For Prometheus.", z.string(), "text/plain"),
   get("/v1/status", "status", "The node, its cluster and its replicas.", nodeStatus),
+  get("/v1/members", "members", "Who is alive, as far as this node knows.", membershipInfo),
   get("/v1/keyspaces", "keyspaces", "All keyspaces with their shards.", z.array(keyspaceInfo)),
   get("/v1/users", "users", "The users and what they may do; never their passwords.", z.array(userInfo)),
   get("/v1/openapi.json", "openapi", "This document.", z.looseObject({})),

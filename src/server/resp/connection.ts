@@ -32,6 +32,7 @@ import type {
   ServerContext,
   Session,
 } from "./session.ts";
+import { callOptionsOf } from "./session/call-options.ts";
 import { EXECABORT, Transaction, Watches } from "./transaction.ts";
 import { Window } from "./window.ts";
 import type { AttachedPeer } from "../wire/attached-client.ts";
@@ -59,12 +60,6 @@ const STRANGERS_COMMAND_BYTES = 64 * 1024;
 
 /** As many bytes are handed to the socket at once, and as many may wait in it before the next are written. */
 const WRITE_BYTES = 512 * 1024;
-
-const CALL_OPTIONS: Readonly<Record<Consistency, CallOptions>> = {
-  linearizable: {},
-  sequential: { consistency: "sequential" },
-  stale: { consistency: "stale" },
-};
 
 const NO_ARGS: Args = [];
 
@@ -175,7 +170,7 @@ class DataOperation extends Running {
     this.#args = args;
     this.#pairs = pairs;
     this.#container = container;
-    this.#options = CALL_OPTIONS[connection.consistency];
+    this.#options = callOptionsOf(connection);
   }
 
   keys(): string[] {

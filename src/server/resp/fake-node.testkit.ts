@@ -12,6 +12,7 @@ import type {
   CallOptions,
   KeyspaceInfo,
   KvorumNode,
+  MembershipInfo,
   NodeMetrics,
   NodeStatus,
   ReplyCallback,
@@ -23,6 +24,7 @@ import type {
 import { type CatalogGroup, type CatalogKeyspace, EMPTY_CATALOG } from "../../node/catalog/state.ts";
 import type { CatalogUser } from "../../node/catalog/users.ts";
 import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from "../../node/commands.ts";
+import { noMembership } from "../../node/members.ts";
 import { RoutingTable } from "../../node/routing-table.ts";
 import { Watches } from "../../node/watches.ts";
 import { NodeClock } from "../../world/node-clock.ts";
@@ -113,7 +115,8 @@ export class FakeNode implements KvorumNode {
         this.#shards.set(id, machine);
       }
       const limits = { maxKeyBytes: 64 * 1024, maxValueBytes };
-      keyspaces.push({ name, replication: "raft", replicas: 3, shards: count, limits, groups: ids });
+      const ordered = { replication: "raft", quorum: null, conflicts: null, placement: "spread" } as const;
+      keyspaces.push({ ...ordered, name, replicas: 3, shards: count, limits, groups: ids });
     }
     this.#table = new RoutingTable({ ...EMPTY_CATALOG, version: 1, keyspaces, groups });
   }
@@ -279,12 +282,16 @@ export class FakeNode implements KvorumNode {
       waiting: null,
       ready: true,
       uptimeMilliseconds: 1234,
-      nodes: [{ id: REPLICAS[0]!, name: "n1", resp: "", http: "", peer: "", up: true }],
+      nodes: [{ id: REPLICAS[0]!, name: "n1", resp: "", http: "", peer: "", up: true, membership: null }],
       keyspaces: this.keyspaces(),
       replicas: [],
       storage: { healthy: true, problem: null, logBytes: 0, overlayBytes: 0 },
       loopLagMilliseconds: 0,
     };
+  }
+
+  members(): MembershipInfo {
+    return noMembership("n1");
   }
 
   metrics(): NodeMetrics {

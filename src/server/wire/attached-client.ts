@@ -138,12 +138,13 @@ export class AttachedClient implements FrameStreamOwner {
   #request(request: ForwardedRequest, bytes: number): void {
     this.#begin(bytes);
     const { group, id } = request;
-    runCall(this.#host.node, this.#who.access(), request, (reply, index) => {
+    runCall(this.#host.node, this.#who.access(), request, (reply, told) => {
+      const seen = told ?? 0;
       this.#finish(bytes);
       const leader = this.#host.node.leaderOf(group);
-      const answer = encodeNodeMessage({ type: "reply", id, reply, index, leader });
+      const answer = encodeNodeMessage({ type: "reply", id, reply, seen, leader });
       if (answer.length <= MAX_FRAME_BYTES) this.#stream.send(answer);
-      else this.#send({ type: "reply", id, reply: tooLong(request, answer.length), index, leader });
+      else this.#send({ type: "reply", id, reply: tooLong(request, answer.length), seen, leader });
       this.#settle();
       this.#closeWhenDone();
     });

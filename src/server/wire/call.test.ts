@@ -21,6 +21,7 @@ function send(
     consistency: "stale",
     atLeast: 3,
     maxStaleness: 40,
+    quorum: null,
     timeout: 750.5,
     operation,
   } as const;

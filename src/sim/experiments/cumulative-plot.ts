@@ -1,4 +1,5 @@
 /** Cumulative plots with a logarithmic time axis, one below the other, as one SVG file: no script, no fonts of its own. */
+import { escape, round, stylesheet } from "./plot-style.ts";
 import { quantile, shareUpTo } from "./statistics.ts";
 import type { Sample } from "./statistics.ts";
 
@@ -22,10 +23,6 @@ const PANEL_HEIGHT = 300;
 const PLOT = { left: 62, right: 610, top: 34, bottom: 244 };
 /** Enough for an eye, and few enough for a small file. */
 const POINTS = 200;
-/** Colours that differ for colour-blind readers too (Okabe and Ito), in a light and a dark shade; dashes for print. */
-const LIGHT = ["#b33c00", "#8a6d00", "#00785a", "#0072b2", "#8b3f8f", "#444444"];
-const DARK = ["#ff8f5a", "#f0c93a", "#35c9a0", "#63b8f5", "#e08be4", "#c8c8c8"];
-const DASHES = ["", "7 3", "2 3", "10 3 2 3", "5 2", "1 2"];
 
 export function cumulativePlots(label: string, panels: readonly Panel[]): string {
   const height = PANEL_HEIGHT * panels.length;
@@ -38,19 +35,6 @@ ${stylesheet()}
 ${panels.map((panel, at) => `<g transform="translate(0 ${at * PANEL_HEIGHT})">\n${drawPanel(panel)}\n</g>`).join("\n")}
 </svg>
 `;
-}
-
-function stylesheet(): string {
-  const shades = (colours: readonly string[]) =>
-    colours.map((colour, at) => `.c${at}{stroke:${colour};color:${colour}}`).join("");
-  const dashes = DASHES.map((dash, at) => (dash === "" ? "" : `.c${at}{stroke-dasharray:${dash}}`)).join("");
-  return `text{font:13px system-ui,sans-serif;fill:#1f2328}
-.title{font-weight:600}.small{font-size:11px}
-.paper{fill:#ffffff}.grid{stroke:#d8dee4}.axis{stroke:#59636e;fill:none}
-.curve{fill:none;stroke-width:1.8;stroke-linejoin:round}.point{fill:currentColor;stroke-width:0}
-${shades(LIGHT)}${dashes}
-@media (prefers-color-scheme:dark){text{fill:#e6edf3}.paper{fill:#0d1117}.grid{stroke:#30363d}.axis{stroke:#9198a1}
-${shades(DARK)}}`;
 }
 
 function drawPanel(panel: Panel): string {
@@ -126,8 +110,3 @@ function steps(times: Sample, to: number, x: (time: number) => number, y: (share
   }
   return path;
 }
-
-const round = (value: number): number => Math.round(value * 10) / 10;
-
-const escape = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");

@@ -39,7 +39,7 @@ with **our own Raft** (\`src/protocols/raft\`, as it runs in production) on the 
 published. The thesis' simulated wide area is repeated too.
 
 \`\`\`sh
-npm run experiments     # about a minute; writes this page and its plot
+npm run experiments elections     # one to six minutes; writes this page and its plot
 \`\`\`
 
 Time is virtual and all chance comes from the seed \`${seed}\`: every digit below is the same on every machine, however slow.

@@ -24,7 +24,7 @@ machine of rumor mongering** (\`src/protocols/gossip/rumor.ts\`, the code that i
 that were published. 1,000 sites, one contact a cycle.
 
 \`\`\`sh
-npm run experiments     # some minutes, with the elections; writes this page and its plot
+npm run experiments epidemics     # two to six minutes; writes this page and its plot
 \`\`\`
 
 All chance comes from the seed \`${seed}\`: every digit below is the same on every machine.

@@ -72,6 +72,7 @@ export class EpidemicSites {
       fanout: 1,
       roundMin: CYCLE_MS,
       roundMax: CYCLE_MS,
+      firstRoundMax: CYCLE_MS,
       maxRounds: MAX_ROUNDS,
       maxRemembered: 2 * rumors,
     };

@@ -1,8 +1,18 @@
-/** The page docs/experiments/merkle.md: what a comparison of two replicas costs, against their size and their difference. */
+/** The page docs/experiments/merkle.md and its plot: what a comparison of two replicas costs, against their size and their difference. */
 import { ByteReader, ByteWriter } from "../../core/bytes.ts";
-import { decodeMerkleMessage, encodeMerkleMessage } from "../../core/merkle-codec.ts";
-import { compare, openComparison, type MerkleMessage } from "../../core/merkle-comparison.ts";
+import {
+  readAscending,
+  readFamilies,
+  readHash,
+  readShape,
+  writeAscending,
+  writeFamilies,
+  writeHash,
+  writeShape,
+} from "../../core/merkle-codec.ts";
+import { familiesOf, MerkleWalk, ROOT } from "../../core/merkle-comparison.ts";
 import { depthFor, MerkleTree } from "../../core/merkle-tree.ts";
+import { merklePlot, type MeasuredComparison } from "./merkle-plot.ts";
 import { table } from "./table.ts";
 
 /** A key and a version, as short as they come. */
@@ -11,33 +21,42 @@ const NEW = Uint8Array.of(2);
 const KEYS_PER_LEAF = 16;
 
 export interface MerkleCost {
-  readonly rounds: number;
+  /** One way of the network each, one after the other. */
   readonly messages: number;
   readonly bytes: number;
   readonly leaves: readonly number[];
 }
 
-/** `asking` opens; everything goes through bytes. A round is what is on its way at one time. */
+/** As anti-entropy does it: one question at a time, everything through bytes. */
 export function costOfComparison(asking: MerkleTree, answering: MerkleTree): MerkleCost {
   const leaves: number[] = [];
-  let [from, to] = [asking, answering];
-  let [rounds, messages, bytes] = [0, 0, 0];
+  let [messages, bytes] = [0, 0];
   const writer = new ByteWriter();
-  for (let waiting: MerkleMessage[] = [openComparison(asking)]; waiting.length > 0; rounds++) {
-    const replies: MerkleMessage[] = [];
-    for (const message of waiting) {
-      encodeMerkleMessage(writer, from, message);
-      const encoded = writer.finish();
-      messages++;
-      bytes += encoded.length;
-      const step = compare(to, decodeMerkleMessage(new ByteReader(encoded), to));
-      replies.push(...step.replies);
-      leaves.push(...step.leaves);
-    }
-    waiting = replies;
-    [from, to] = [to, from];
+  const say = (write: () => void): ByteReader => {
+    write();
+    const encoded = writer.finish();
+    messages++;
+    bytes += encoded.length;
+    return new ByteReader(encoded);
+  };
+  const opening = say(() => {
+    writeShape(writer, asking.shape);
+    writeHash(writer, asking.root);
+  });
+  readShape(opening);
+  const { high, low } = readHash(opening);
+  if (answering.has(ROOT, high, low)) {
+    say(() => writeHash(writer, answering.root));
+    return { messages, bytes, leaves };
   }
-  return { rounds, messages, bytes, leaves };
+  const walk = new MerkleWalk(asking);
+  for (let parents: readonly number[] = [ROOT]; parents.length > 0; parents = walk.ask()) {
+    // The root's children are the answer to the opening.
+    const asked = parents[0] === ROOT ? parents : readAscending(say(() => writeAscending(writer, parents)));
+    const answer = say(() => writeFamilies(writer, familiesOf(answering, asked)));
+    for (const { leaf } of walk.take(readFamilies(answer))) leaves.push(leaf);
+  }
+  return { messages, bytes, leaves };
 }
 
 /** Two replicas with the same keys. */
@@ -71,7 +90,11 @@ class Replicas {
 }
 
 /** `scale` makes the sets smaller, for tests. `say` is told what is being measured. */
-export function measureMerkle(say: (line: string) => void, scale = 1): { readonly page: string } {
+export function measureMerkle(
+  say: (line: string) => void,
+  scale = 1,
+): { readonly page: string; readonly plot: string } {
+  const measured: MeasuredComparison[] = [];
   const bySize: (string | number)[][] = [];
   for (const full of [1000, 10_000, 100_000, 1_000_000]) {
     const keys = Math.max(100, Math.round(full * scale));
@@ -79,20 +102,21 @@ export function measureMerkle(say: (line: string) => void, scale = 1): { readonl
     const replicas = new Replicas(keys, 16, KEYS_PER_LEAF);
     for (const count of [0, 1, 10, 100, 1000]) {
       if (count > keys / 10) continue;
-      const { rounds, messages, bytes, found } = replicas.differingIn(count);
+      const { messages, bytes, found } = replicas.differingIn(count);
+      measured.push({ keys, count, messages, bytes });
       const each = count === 0 ? "" : Math.round(bytes / count);
       const { depth } = replicas.left.shape;
-      bySize.push([keys, depth, count, rounds, messages, bytes, each, found, 8 * keys]);
+      bySize.push([keys, depth, count, messages, bytes, each, found, 8 * keys]);
     }
   }
   const keys = Math.max(100, Math.round(100_000 * scale));
   const byFanout = [2, 4, 8, 16, 32, 64].map((fanout) => {
     say(`a fanout of ${fanout}`);
     const replicas = new Replicas(keys, fanout, KEYS_PER_LEAF);
-    const { rounds, messages, bytes, found } = replicas.differingIn(Math.round(keys / 1000));
-    return [fanout, replicas.left.shape.depth, replicas.left.nodes * 8, rounds, messages, bytes, found];
+    const { messages, bytes, found } = replicas.differingIn(Math.round(keys / 1000));
+    return [fanout, replicas.left.shape.depth, replicas.left.nodes * 8, messages, bytes, found];
   });
-  return { page: merklePage(bySize, byFanout, keys) };
+  return { page: merklePage(bySize, byFanout, keys), plot: merklePlot(measured) };
 }
 
 function keyOf(key: number): Uint8Array {
@@ -117,12 +141,13 @@ buckets in which they differ. Nothing is drawn: every number below is the same o
 
 A fanout of 16, and as many levels as keep a bucket at ${KEYS_PER_LEAF} keys or fewer on average, with at most 2^22 buckets.
 
+![Bytes and messages of a comparison](merkle.svg)
+
 ${table(
   [
     "keys",
     "depth",
     "differ in",
-    "rounds",
     "messages",
     "bytes",
     "bytes a difference",
@@ -132,22 +157,20 @@ ${table(
   bySize,
 )}
 
-A round is one way of the network; the messages of a round travel together, each with the hashes below up to 64 nodes. "Keys in found buckets" are the keys
-whose versions have to be exchanged afterwards. "Without a tree" is one 64-bit hash for every key, and no keys.
+The side that asks goes one step at a time: a question names up to 64 nodes, the answer has the hashes below them, so the messages are the ways
+of the network one after the other. "Keys in found buckets" are the keys whose versions have to be exchanged
+afterwards. "Without a tree" is one 64-bit hash for every key, and no keys.
 
-The cost follows the difference: a set a hundred times as large costs two levels more, and two that are the same cost two messages.
+The cost follows the difference: a set a hundred times as large costs four messages more, two levels, and two that are the same cost two.
 Many differences share the nodes near the root, so each costs less.
 
 ## By fanout
 
 ${keys} keys, of which ${Math.round(keys / 1000)} differ.
 
-${table(
-  ["fanout", "depth", "bytes of memory", "rounds", "messages", "bytes", "keys in found buckets"],
-  byFanout,
-)}
+${table(["fanout", "depth", "bytes of memory", "messages", "bytes", "keys in found buckets"], byFanout)}
 
-A narrow tree sends fewer hashes and takes more rounds. The depth is a whole number, so a wide tree may have buckets much smaller than
+A narrow tree sends fewer hashes and takes more messages. The depth is a whole number, so a wide tree may have buckets much smaller than
 asked for: fewer keys are exchanged afterwards, for more memory.
 `;
 }

@@ -1,12 +1,13 @@
-/** The page docs/experiments/rings.md: how even the placements are, and what moves when a node joins. */
+/** The page docs/experiments/rings.md and its plot: how even the placements are, and what moves when a node joins. */
 import { ByteWriter } from "../../core/bytes.ts";
 import { nodeId, type NodeId } from "../../core/ids.ts";
 import { fingersOf, resolve } from "../../placement/fingers.ts";
 import { rendezvousOwners } from "../../placement/rendezvous.ts";
 import { buildRing, keyPosition, ringOwners, ringShares, type Weighted } from "../../placement/ring.ts";
+import { linePlots } from "./line-plot.ts";
 import { percent, table } from "./table.ts";
 
-/** Lamping and Veach 2014, table 1: the ring of Karger et al. beside their jump hash. */
+/** Lamping and Veach 2014: the ring of Karger et al. beside their jump hash. */
 export const RING_BALANCE = [
   { points: 1, published: 0.998, rings: 200 },
   { points: 10, published: 0.315, rings: 40 },
@@ -37,7 +38,12 @@ export function ringBalance(points: number, rings: number, nodes = BALANCE_NODES
 }
 
 /** `scale` thins the runs out, for tests. `say` is told what is being measured. */
-export function measureRings(say: (line: string) => void, scale = 1): { readonly page: string } {
+export function measureRings(
+  say: (line: string) => void,
+  scale = 1,
+): { readonly page: string; readonly plot: string } {
+  const errors: (readonly [number, number])[] = [];
+
   const runs = (full: number) => Math.max(1, Math.round(full * scale));
   const balance = RING_BALANCE.map(({ points, published, rings }): Row => {
     say(`balance with ${points} points a node`);
@@ -46,6 +52,7 @@ export function measureRings(say: (line: string) => void, scale = 1): { readonly
       runs(rings),
       Math.max(10, Math.round(BALANCE_NODES * scale)),
     );
+    errors.push([points, error]);
     const ratio = (error / published).toFixed(2);
     return [points, published, error.toPrecision(3), ratio, percent(least, 0), percent(most, 0)];
   });
@@ -62,7 +69,41 @@ export function measureRings(say: (line: string) => void, scale = 1): { readonly
     say(`hops among ${nodes} nodes`);
     return hopsAmong(nodes, runs(2000));
   });
-  return { page: ringsPage(balance, movement, hops) };
+  return { page: ringsPage(balance, movement, hops), plot: balancePlot(errors) };
+}
+
+function balancePlot(errors: readonly (readonly [number, number])[]): string {
+  return linePlots("How even a ring is, against its points", [
+    {
+      title: `A ring of ${BALANCE_NODES} nodes: how much their shares of it differ`,
+      x: {
+        label: "points a node (logarithmic)",
+        from: 1,
+        to: 1000,
+        ticks: [1, 10, 100, 1000],
+        logarithmic: true,
+      },
+      y: {
+        label: "standard error of a share (logarithmic)",
+        from: 0.01,
+        to: 2,
+        ticks: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2],
+        logarithmic: true,
+      },
+      lines: [
+        {
+          name: "measured",
+          points: errors,
+          published: RING_BALANCE.map(({ points, published }) => [points, published] as const),
+        },
+        {
+          name: "1 / sqrt(points)",
+          points: [1, 1000].map((points) => [points, 1 / Math.sqrt(points)] as const),
+          bare: true,
+        },
+      ],
+    },
+  ]);
 }
 
 function onRing(points: number): Place {
@@ -132,14 +173,17 @@ function keyOf(number: number): Uint8Array {
 function ringsPage(balance: readonly Row[], movement: readonly Row[], hops: readonly Row[]): string {
   return `# How even a ring is, and what moves
 
-<!-- Written by \`npm run experiments\`. What is said here stands in src/sim/experiments/rings.ts. -->
+<!-- Written by \`npm run experiments rings\`. What is said here stands in src/sim/experiments/rings.ts. -->
 
-The placements of \`src/placement\`. All hashes come from seeds that are numbered from 1: every digit is the same on every machine.
+\`npm run experiments rings\` writes this page anew, in a minute or two on two slow, shared cores. The placements of \`src/placement\`. All hashes come from seeds that are numbered from 1: every digit is the same on every machine.
 
 ## Balance
 
-The standard error of a node's share of the circle, as a part of the mean share, beside the published one (Lamping and Veach 2014, table
-1). ${BALANCE_NODES} nodes; several rings, each with a seed of its own. The least and the most are of all nodes of all rings.
+The standard error of a node's share of the circle, as a part of the mean share, beside the published one (Lamping and Veach,
+"A Fast, Minimal Memory, Consistent Hash Algorithm", arXiv:1406.2294, 2014, who give it for the ring of Karger et al. 1997). The four numbers are checked against
+a copy of that paper's table; for how many nodes it is: not verified. ${BALANCE_NODES} nodes; several rings, each with a seed of its own. The least and the most are of all nodes of all rings.
+
+![Standard error against points a node](rings.svg)
 
 ${table(["points a node", "published", "measured", "ratio", "least", "most"], balance)}
 
@@ -159,7 +203,8 @@ The more points, the more of the others share in the work, and the less it depen
 
 ## Hop by hop
 
-Lookups by nodes that know only their fingers, one point a node. Expected: half of log2 of the nodes (Stoica et al. 2001, section 6.3).
+Lookups by nodes that know only their fingers, one point a node. Expected: half of log2 of the nodes (Stoica, Morris, Karger, Kaashoek and Balakrishnan,
+"Chord", SIGCOMM 2001; the number of the section: not verified).
 
 ${table(["nodes", "expected hops", "measured", "most", "points known"], hops)}
 `;

@@ -1,4 +1,4 @@
-/** The page docs/experiments/swim.md: everything is measured anew, and the seed decides every digit. */
+/** The page docs/experiments/swim.md and its plot: everything is measured anew, and the seed decides every digit. */
 import { PLAIN_SWIM } from "../../membership/options.ts";
 import { quantile } from "./statistics.ts";
 import {
@@ -9,7 +9,8 @@ import {
   falsePositives,
   measureLoad,
 } from "./swim-runs.ts";
-import type { FalsePositives } from "./swim-runs.ts";
+import type { FalsePositives, Load } from "./swim-runs.ts";
+import { swimPlot, type MeasuredDetection } from "./swim-plot.ts";
 
 const SEED = "swim";
 /** Members and the share of them that is well after the crash. */
@@ -19,6 +20,8 @@ const DETECTION = [
   [100, 1],
   [100, 0.9],
   [100, 0.5],
+  // Half of them crash in one run: one run is enough.
+  [1000, 0.5],
 ] as const;
 const SLOW = [1, 4, 8, 16] as const;
 const SLOW_MEMBERS = 64;
@@ -30,13 +33,19 @@ const LOADS = [
 ] as const;
 
 /** `scale` thins the trials out; below 1 the longest measurements are left out, for tests. `say` is told what is being measured. */
-export function measureSwim(say: (line: string) => void, scale = 1): string {
+export function measureSwim(
+  say: (line: string) => void,
+  scale = 1,
+): { readonly page: string; readonly plot: string } {
+  const detected: MeasuredDetection[] = [];
+  const sent: Load[] = [];
   const trials = (full: number) => Math.max(1, Math.round(full * scale));
   say("time to first detection");
   const detection = DETECTION.filter(([members]) => scale >= 1 || members <= 10).map(([members, healthy]) => {
     const seed = `${SEED}/detection/${members}/${healthy}`;
     const times = detectionTimes(seed, members, healthy, true, trials(500));
     const inGroup = expectedInGroup(members, healthy);
+    detected.push({ members, healthy, periods: times.mean });
     return [
       String(members),
       String(healthy),
@@ -70,6 +79,7 @@ export function measureSwim(say: (line: string) => void, scale = 1): string {
   say("load");
   const loads = LOADS.filter(([members]) => scale >= 1 || members <= 10).map(([members, periods]) => {
     const load = measureLoad(`${SEED}/load`, members, periods);
+    sent.push(load);
     return [
       String(members),
       load.messages.toFixed(2),
@@ -78,7 +88,7 @@ export function measureSwim(say: (line: string) => void, scale = 1): string {
       load.bytesAfterCrash.toFixed(0),
     ];
   });
-  return page(detection, slow, declared, loads);
+  return { page: page(detection, slow, declared, loads), plot: swimPlot(detected, sent) };
 }
 
 type Rows = readonly (readonly string[])[];
@@ -89,11 +99,16 @@ function page(detection: Rows, slow: Rows, declared: Rows, loads: Rows): string 
     .join(", ");
   return `# How soon a crash is noticed, how often wrongly, and at what cost
 
-<!-- Written by \`npm run experiments\`. What is said here stands in src/sim/experiments/swim.ts. -->
+<!-- Written by \`npm run experiments swim\`. What is said here stands in src/sim/experiments/swim.ts. -->
 
-**Our own SWIM** (\`src/membership\`) on the simulator's virtual clock, beside what Das, Gupta and Motivala (2002) derive for it,
-and with and without Lifeguard (Dadgar, Phillips, Currey 2017). Messages take 1 ms and none is lost; the period is a second; every option is the
+\`npm run experiments swim\` writes this page anew, in about two minutes on two slow, shared cores.
+
+**Our own SWIM** (\`src/membership\`) on the simulator's virtual clock, beside what Das, Gupta and Motivala derive for it ("SWIM: Scalable
+Weakly-consistent Infection-style Process Group Membership Protocol", DSN 2002), and with and without Lifeguard (Dadgar, Phillips and Currey, "Lifeguard: Local Health
+Awareness for More Accurate Failure Detection", arXiv:1707.00788, 2017). Messages take 1 ms and none is lost; the period is a second; every option is the
 default. "SWIM" alone means that ${off} are off. All chance comes from the seed \`${SEED}\`: every digit is the same on every machine.
+
+![Time to first detection, and messages, against the size of the group](swim.svg)
 
 ## Time to first detection, in periods
 
@@ -110,7 +125,7 @@ Where q is 1, one member crashes, and q is strictly (n - 1)/n.
 ## False positives while members are slow
 
 ${SLOW_MEMBERS} members, of which some are slow for two minutes: no message gets in or out for 16.4 s, then all do within 4 ms, then none again, as in the Lifeguard
-paper's interval experiment (there 128 members; its parameters vary, these are one choice, so no number of its tables stands here). Their clocks
+paper's interval experiment (there, from memory and not verified, 128 members; its parameters vary, these are one choice, so no number of its tables stands here). Their clocks
 run on: they see everybody else fall silent. Means of ${"5"} runs of the number of wrong declarations:
 
 ${table(

@@ -218,10 +218,10 @@ export class SimulatedClientTransport implements ClientTransport {
     if (!node || !clock || clock !== connection.clock) return;
     pending.atNode++;
     clock.deliver(() =>
-      submitTo(node, pending.request, (reply, leader, index) => {
+      submitTo(node, pending.request, (reply, leader, seen) => {
         if (clock.killed) return;
         pending.atNode--;
-        this.#answer(connection, pending, reply, leader, index);
+        this.#answer(connection, pending, reply, leader, seen);
       }),
     );
   }
@@ -274,7 +274,7 @@ const isDefiniteFailure = (reply: Reply): boolean =>
   reply instanceof Failure && reply.code !== null && ERRORS[reply.code].definite;
 
 function submitTo(node: Node, request: ClientRequest, done: ReplyListener): void {
-  runClientRequest(node, toForwarded(request), (reply, index) =>
-    done(reply, node.leaderOf(request.group), index),
+  runClientRequest(node, toForwarded(request), (reply, seen) =>
+    done(reply, node.leaderOf(request.group), seen),
   );
 }

@@ -13,7 +13,7 @@ import {
 /** Few enough that elements come and go often. */
 const REMOVABLE = ["a", "b", "c"];
 
-const read = (key: HistoryKey): PlannedOperation => ({
+export const readSet = (key: HistoryKey): PlannedOperation => ({
   f: "read",
   key,
   value: null,
@@ -24,7 +24,7 @@ const read = (key: HistoryKey): PlannedOperation => ({
   },
 });
 
-const onElement = (f: string, command: string, key: string, element: string): PlannedOperation => ({
+export const onElement = (f: string, command: string, key: string, element: string): PlannedOperation => ({
   f,
   key,
   value: element,
@@ -46,8 +46,8 @@ export const sets: MakeWorkload = (prefix) => {
       if (chance < 0.4) return onElement("add", "sadd", key, pick(dice, REMOVABLE));
       if (chance < 0.6) return onElement("remove", "srem", key, pick(dice, REMOVABLE));
       if (chance < 0.85) return onElement("contains", "sismember", key, pick(dice, REMOVABLE));
-      return read(key);
+      return readSet(key);
     },
-    lastRead: read,
+    lastRead: readSet,
   };
 };

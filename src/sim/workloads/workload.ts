@@ -6,6 +6,7 @@ import { findCommand } from "../../data/commands.ts";
 import type { CommandCall } from "../../data/contract.ts";
 import type { Consistency } from "../../node/api.ts";
 import type { ModelName } from "../checkers/models.ts";
+import type { Damage } from "../checkers/merging.ts";
 import type { Verdict } from "../checkers/verdict.ts";
 import type { HistoryKey, HistoryValue, Operation } from "../history/event.ts";
 
@@ -41,6 +42,16 @@ export interface Dice {
   next(): number;
 }
 
+/** What a history was made under, for checkers of promises that depend on it. */
+export interface Circumstances {
+  readonly damage: Damage;
+  /** Every read sees what was acknowledged before it: R + W > N, and nobody stands in. */
+  readonly fresh: boolean;
+}
+
+/** Nothing was lost, and nothing is promised beyond what every keyspace does. */
+export const ORDINARY: Circumstances = { damage: { lostDisks: 0, copies: 1 }, fresh: false };
+
 export interface Workload {
   readonly name: string;
   /** Which object its history is checked as; null when only `verdicts` judges it. */
@@ -54,7 +65,7 @@ export interface Workload {
   /** Reads all there is to know of a key; done for every key through every node once everything has healed. */
   lastRead(key: HistoryKey): PlannedOperation;
   /** What is to be said about a complete history beside linearizability and lost writes. */
-  verdicts?(operations: readonly Operation[]): readonly Verdict[];
+  verdicts?(operations: readonly Operation[], circumstances: Circumstances): readonly Verdict[];
   /** Watchers wander through a simulated cluster meanwhile, one for each of these prefixes. */
   readonly watched?: readonly string[];
   /** The size of the largest values. Default: small ones. */

@@ -10,6 +10,7 @@ import { sessions } from "./sessions.ts";
 import { sets } from "./sets.ts";
 import { staleReads } from "./stale-reads.ts";
 import { transactions } from "./transactions.ts";
+import { mergingCounters, mergingRegisters, mergingSets } from "./merging.ts";
 import type { MakeWorkload } from "./workload.ts";
 
 interface WorkloadRow {
@@ -50,14 +51,36 @@ export const WORKLOADS = {
     }),
   },
   locks: { meaning: "locks that expire, with fencing tokens", make: locks },
+  "merging-counters": { meaning: "counters that grow at every node", make: mergingCounters },
+  "merging-sets": {
+    meaning: "elements added once, and removed where they are seen: none is lost, none returns",
+    make: mergingSets,
+  },
+  "merging-registers": {
+    meaning: "registers written and deleted at every node, and agreed on in the end",
+    make: mergingRegisters,
+  },
   idle: {
     meaning: "a few operations a minute: what goes wrong when nothing happens",
     make: (prefix) => registers(prefix, { keys: 2, pause: 4000 }),
   },
 } as const satisfies Record<string, WorkloadRow>;
 
+/** Those for keyspaces that merge; all others need an order. */
+export const MERGING_WORKLOAD_NAMES = [
+  "merging-counters",
+  "merging-sets",
+  "merging-registers",
+] as const satisfies readonly (keyof typeof WORKLOADS)[];
+
 export type WorkloadName = keyof typeof WORKLOADS;
 
 export const WORKLOAD_NAMES = Object.keys(WORKLOADS) as readonly WorkloadName[];
+
+/** What a campaign draws from for a keyspace of this kind. */
+export const workloadsFor = (merging: boolean): readonly WorkloadName[] =>
+  merging
+    ? MERGING_WORKLOAD_NAMES
+    : WORKLOAD_NAMES.filter((name) => !(MERGING_WORKLOAD_NAMES as readonly string[]).includes(name));
 
 export const isWorkloadName = (name: string): name is WorkloadName => Object.hasOwn(WORKLOADS, name);

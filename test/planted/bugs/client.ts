@@ -6,9 +6,9 @@ export const CLIENT_BUGS: readonly PlantedBug[] = [
     name: "read-ignores-the-session",
     breaks:
       "A sequential read is served by whatever the replica has applied, though the client has seen more.",
-    file: "src/node/replica.ts",
-    find: `index: request.atLeast,`,
-    replace: `index: Math.min(request.atLeast, 0),`,
+    file: "src/node/ordered-replica.ts",
+    find: `index: indexOf(request.atLeast),`,
+    replace: `index: Math.min(indexOf(request.atLeast), 0),`,
     scenarios: ["stale-reads"],
   },
   {
@@ -23,7 +23,7 @@ export const CLIENT_BUGS: readonly PlantedBug[] = [
   {
     name: "reads-renew-themselves",
     breaks: "A replica that has just served a stale read takes its state to be as fresh as that.",
-    file: "src/node/replica.ts",
+    file: "src/node/ordered-replica.ts",
     find: `if (asked !== null) this.#freshAt = Math.max(this.#freshAt, asked);`,
     replace: `this.#freshAt = this.#host.clock.now() + 0 * (asked ?? 0);`,
     scenarios: ["stale-reads"],
@@ -32,8 +32,8 @@ export const CLIENT_BUGS: readonly PlantedBug[] = [
     name: "client-forgets-what-it-saw",
     breaks: "The client does not note how far the log was from which an answer came.",
     file: "src/client/machine/machine.ts",
-    find: `if (index !== null) call.lane.noteIndex(index);`,
-    replace: `if (index !== null && call.spec.write) call.lane.noteIndex(0);`,
+    find: `if (seen !== null) call.lane.note(seen);`,
+    replace: `if (seen !== null && call.spec.write) call.lane.note(0);`,
     scenarios: ["stale-reads"],
   },
   {

@@ -38,14 +38,14 @@ export const NODE_BUGS: readonly PlantedBug[] = [
     name: "timeout-is-definite",
     breaks: "A write that ran out of time is answered as surely not done, though it may have been ordered.",
     file: "src/node/node.ts",
-    find: `request.giveUp(request.exposed ? "timeout" : "no-leader");`,
+    find: `request.giveUp(request.exposed ? "timeout" : request.behind ? "behind" : "no-leader");`,
     replace: `request.giveUp("no-leader");`,
     scenarios: ["partitions", "partitions"],
   },
   {
     name: "replies-shifted",
     breaks: "When commands of one batch are answered, each gets the reply of its neighbour.",
-    file: "src/node/replica.ts",
+    file: "src/node/ordered-replica.ts",
     find: `proposal?.requests.forEach((request, i) => request.succeed(replies[i]!, entry.index));`,
     replace: `proposal?.requests.forEach((request, i) => request.succeed(replies[(i + 1) % replies.length]!, entry.index));`,
     scenarios: ["counters"],
@@ -53,7 +53,7 @@ export const NODE_BUGS: readonly PlantedBug[] = [
   {
     name: "acknowledged-when-proposed",
     breaks: "A write is answered as soon as the leader has proposed it.",
-    file: "src/node/replica.ts",
+    file: "src/node/ordered-replica.ts",
     find: `this.step({ type: "propose", id, command });
   }
 

@@ -42,7 +42,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
     file: `${RAFT}/follower.ts`,
     find: `r.commitTo(Math.min(commit, r.matchedIndex));`,
     replace: `r.commitTo(Math.min(commit, r.log.lastIndex));`,
-    scenarios: ["elections", "partitions"],
+    scenarios: ["raft", "elections", "partitions"],
   },
   {
     name: "match-before-answer",
@@ -79,7 +79,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
   {
     name: "apply-skips-after-noop",
     breaks: "The entry behind a new leader's first one is passed over when entries are applied.",
-    file: "src/node/replica.ts",
+    file: "src/node/ordered-replica.ts",
     find: `if (entry.index > this.#appliedIndex) this.#apply(entry);`,
     replace: `if (entry.index > this.#appliedIndex && !(entry.kind === "command" && this.#applyHead === 2)) this.#apply(entry);`,
     scenarios: ["partitions"],
@@ -87,7 +87,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
   {
     name: "entries-applied-twice",
     breaks: "After a restart, entries that the state has already are applied again.",
-    file: "src/node/replica.ts",
+    file: "src/node/ordered-replica.ts",
     find: `if (entry.index > this.#appliedIndex) this.#apply(entry);`,
     replace: `if (entry.kind === "command") this.#applier.apply(entry.index, entry.command).next();\n      if (entry.index > this.#appliedIndex) this.#apply(entry);`,
     scenarios: ["counters"],
@@ -95,7 +95,7 @@ export const REPLICATION_BUGS: readonly PlantedBug[] = [
   {
     name: "reads-before-apply",
     breaks: "A read does not wait until the state has reached its index.",
-    file: "src/node/replica.ts",
+    file: "src/node/ordered-replica.ts",
     find: `const due = this.#waiting.filter((waiting) => waiting.index <= this.#appliedIndex);`,
     replace: `const due = this.#waiting.filter((waiting) => waiting.index >= 0);`,
     scenarios: ["partitions"],

@@ -90,8 +90,8 @@ export const STORAGE_BUGS: readonly PlantedBug[] = [
   {
     name: "restore-forgotten",
     breaks: "After a snapshot was installed, the shard goes on with the meta of its old state.",
-    file: "src/node/replica.ts",
-    find: `this.#guard(() => this.#applier.restore());`,
+    file: "src/node/ordered-replica.ts",
+    find: `this.#stepper.guard(() => this.#applier.restore());`,
     replace: ``,
     scenarios: ["snapshots"],
   },

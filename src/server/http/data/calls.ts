@@ -17,7 +17,7 @@ type Request = Checked<{ readonly timeout?: number | undefined }, unknown>;
 type ReadRequest = Checked<
   {
     readonly timeout?: number | undefined;
-    readonly consistency: Consistency;
+    readonly consistency?: Consistency | undefined;
     readonly maxStaleness?: number | undefined;
   },
   unknown
@@ -74,7 +74,11 @@ function readOptions(request: ReadRequest): CallOptions {
   const { consistency, maxStaleness } = request.query;
   if (maxStaleness !== undefined && consistency !== "stale")
     throw malformed("maxStaleness", "it goes with consistency=stale");
-  return { ...timeoutOf(request), consistency, ...(maxStaleness === undefined ? {} : { maxStaleness }) };
+  return {
+    ...timeoutOf(request),
+    ...(consistency === undefined ? {} : { consistency }),
+    ...(maxStaleness === undefined ? {} : { maxStaleness }),
+  };
 }
 
 function writeOptions(request: Request): CallOptions {

@@ -367,7 +367,7 @@ describe("what a request carries to the node", () => {
       expect.stringContaining("maxStaleness"),
     ]);
     await door.ask("GET", "/default/keys/a", undefined, { "kvorum-timeout": "300ms" });
-    expect(node.lastOptions).toEqual({ consistency: "linearizable", timeout: 300 });
+    expect(node.lastOptions).toEqual({ timeout: 300 });
     await door.ask("POST", "/default/counters/c/increment", undefined, {
       "idempotency-key": "k-1",
       "idempotency-expires": "1d",

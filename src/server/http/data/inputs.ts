@@ -79,10 +79,10 @@ const keyEncoding = z.enum(["utf8", "base64url"]).default("utf8").meta({
   description: "How keys, members and fields stand in the path; base64url for those that are not UTF-8.",
 });
 
-const consistency = z
-  .enum(["linearizable", "sequential", "stale"])
-  .default("linearizable")
-  .meta({ description: "What a read promises: the newest value, a replica's own order, or any past state." });
+const consistency = z.enum(["linearizable", "sequential", "stale"]).meta({
+  description:
+    "What a read promises: the newest value (the default), a replica's own order, or any past state. Left out on keyspaces that merge.",
+});
 
 const maxStaleness = duration.meta({
   description:
@@ -92,7 +92,11 @@ const maxStaleness = duration.meta({
 /** Query parameters of every request. */
 export const COMMON = { timeout: timeout.optional(), keyEncoding };
 /** Of every read. */
-export const READING = { ...COMMON, consistency, maxStaleness: maxStaleness.optional() };
+export const READING = {
+  ...COMMON,
+  consistency: consistency.optional(),
+  maxStaleness: maxStaleness.optional(),
+};
 /** Of everything that answers page by page. */
 export const PAGING = {
   limit: z

@@ -1,6 +1,7 @@
 /** Everything under /v1/keyspaces/{keyspace}. */
 import { batchRoutes } from "./batch.ts";
 import { counterRoutes } from "./counters.ts";
+import { explainRoutes } from "./explain.ts";
 import { keyRoutes } from "./keys.ts";
 import { mapRoutes } from "./maps.ts";
 import { registerRoutes } from "./registers.ts";
@@ -14,4 +15,5 @@ export const DATA_ROUTES: readonly DataRoute[] = [
   ...setRoutes,
   ...mapRoutes,
   ...batchRoutes,
+  ...explainRoutes,
 ];

@@ -5,6 +5,7 @@ import type { ShardInfo } from "../../../node/api.ts";
 import type { OrderedCommand, Session } from "../session.ts";
 import { SYNTAX_ERROR } from "../failures.ts";
 import { word } from "../values.ts";
+import { callOptionsOf } from "./call-options.ts";
 import { firstFailure, onEveryShard, onShard, readableShards } from "./shards.ts";
 import { type Page, readPage } from "./pages.ts";
 
@@ -49,7 +50,6 @@ export const KEYSPACE_COMMANDS: readonly OrderedCommand[] = [
   flush("flushdb"),
 ];
 
-const options = (session: Session) => ({ consistency: session.consistency });
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
 
 /** Keys per shard, or the failure of one of them. */
@@ -58,7 +58,7 @@ function count(
   shards: readonly ShardInfo[],
   done: (counts: readonly number[] | Failure) => void,
 ): void {
-  onEveryShard(session.server.node, shards, ".dbsize", [], options(session), (replies) => {
+  onEveryShard(session.server.node, shards, ".dbsize", [], callOptionsOf(session), (replies) => {
     done(firstFailure(replies) ?? replies.map(Number));
   });
 }
@@ -78,7 +78,7 @@ function randomKey(session: Session, _args: unknown, done: Done): void {
     }
     let place = randomInt(total);
     const chosen = counts.findIndex((keys) => (place -= keys) < 0);
-    onShard(session.server.node, shards[chosen]!.group, ".randomkey", [], options(session), done);
+    onShard(session.server.node, shards[chosen]!.group, ".randomkey", [], callOptionsOf(session), done);
   });
 }
 
@@ -149,7 +149,7 @@ class Listing {
       return;
     }
     const query = { from: this.#from, count: KEYS_PER_PAGE, match: this.#pattern, type: NOTHING };
-    readPage(this.#session.server.node, shard.group, query, options(this.#session), (page) => {
+    readPage(this.#session.server.node, shard.group, query, callOptionsOf(this.#session), (page) => {
       const failure = page instanceof Failure ? page : this.#take(page);
       if (failure !== null) this.#done(failure);
       else if (this.#asking) this.#came = true;

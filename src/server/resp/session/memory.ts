@@ -5,6 +5,7 @@ import { NOT_AN_INTEGER, SYNTAX_ERROR, unknownSubcommand, wrongArity } from "../
 import type { OrderedCommand, Session } from "../session.ts";
 import { bulk, integer, word } from "../values.ts";
 import { pageOf } from "./pages.ts";
+import { callOptionsOf } from "./call-options.ts";
 import { internalCommand } from "./shards.ts";
 
 type Done = (reply: Reply) => void;
@@ -78,7 +79,7 @@ function bytesPerElement(reply: Reply, parts: number): number {
 /** A read of the node; a failure is the answer to the whole command. */
 function ask(session: Session, name: string, args: Args, done: Done, next: Done): void {
   const call = { spec: internalCommand(name), args };
-  session.server.node.execute(call, { consistency: session.consistency }, (reply) => {
+  session.server.node.execute(call, callOptionsOf(session), (reply) => {
     if (reply instanceof Failure) done(reply);
     else next(reply);
   });

@@ -9,6 +9,7 @@ import { NOT_AN_INTEGER, SYNTAX_ERROR } from "../failures.ts";
 import type { OrderedCommand, Session } from "../session.ts";
 import { bulk, integer, word } from "../values.ts";
 import { onlyMatching, pageOf, patternOf, readPage, type Page } from "./pages.ts";
+import { callOptionsOf } from "./call-options.ts";
 import { internalCommand, NO_SHARDS, readableShards } from "./shards.ts";
 
 type Done = (reply: Reply) => void;
@@ -66,7 +67,7 @@ function scan(session: Session, args: Args, done: Done): void {
     return;
   }
   const from = shard.group === position.group ? position.from : NOTHING;
-  readPage(node, shard.group, { from, ...options }, { consistency: session.consistency }, (page) => {
+  readPage(node, shard.group, { from, ...options }, callOptionsOf(session), (page) => {
     if (page instanceof Failure) {
       done(page);
       return;
@@ -116,7 +117,7 @@ function elementScan(name: "hscan" | "sscan", group: string, summary: string): O
         spec: internalCommand(`.${name}`),
         args: [key, position.from, bulk(String(options.count)), patternOf(options.match)],
       };
-      node.execute(call, { consistency: session.consistency }, (reply) => {
+      node.execute(call, callOptionsOf(session), (reply) => {
         const page = pageOf(reply);
         if (page instanceof Failure) {
           done(page);

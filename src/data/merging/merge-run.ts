@@ -1,0 +1,74 @@
+/** A delta of another replica being joined: loads what its scopes cover here, and then changes everything at once. */
+import { invariant } from "../../core/assert.ts";
+import type { LoadedRange } from "../../core/records.ts";
+import { type CausalContext, causalContexts, cloudSize, contextOf, type Dot } from "../lattices/index.ts";
+import { splitAddress } from "./address.ts";
+import type { LoadStep, MergeRun } from "./contract.ts";
+import { type Delta, type Store, storesOf } from "./delta.ts";
+import type { Items } from "./items.ts";
+import type { Meta } from "./meta.ts";
+import { Walk } from "./walk.ts";
+
+export class DeltaMerge implements MergeRun {
+  readonly #items: Items;
+  readonly #meta: Meta;
+  readonly #delta: Delta;
+  readonly #maxCloud: number;
+  readonly #finished: () => void;
+  readonly #walk: Walk;
+  #waiting = false;
+  #done = false;
+
+  constructor(items: Items, meta: Meta, delta: Delta, maxCloud: number, finished: () => void) {
+    this.#items = items;
+    this.#meta = meta;
+    this.#delta = delta;
+    this.#maxCloud = maxCloud;
+    this.#finished = finished;
+    this.#walk = new Walk(delta.scopes ?? []);
+  }
+
+  next(loaded?: readonly LoadedRange[]): LoadStep | { readonly type: "done"; readonly taken: boolean } {
+    invariant(!this.#done, "a finished merge was continued");
+    invariant(this.#waiting === (loaded !== undefined), "a merge was given ranges that it did not ask for");
+    if (loaded !== undefined) this.#walk.take(loaded[0]!);
+    this.#waiting = !this.#walk.done;
+    if (this.#waiting) return { type: "load", requests: [this.#walk.request()] };
+    this.#done = true;
+    this.#finished();
+    return { type: "done", taken: this.#join() };
+  }
+
+  #join(): boolean {
+    const { context, scopes, items } = this.#delta;
+    const learned = scopes === null ? context : contextOf(this.#dots());
+    const known = causalContexts.join(this.#meta.context, learned);
+    if (scopes === null && this.#isTooSparse(known)) return false;
+    const mentioned = new Set<string>();
+    for (const { address, store } of items) {
+      mentioned.add(address);
+      this.#joinItem(address, store, context);
+    }
+    for (const { address } of this.#walk.found)
+      if (!mentioned.has(address))
+        this.#joinItem(address, storesOf(splitAddress(address).kind).empty, context);
+    this.#meta.context = known;
+    return true;
+  }
+
+  #isTooSparse(known: CausalContext): boolean {
+    const size = cloudSize(known);
+    return size > this.#maxCloud && size > cloudSize(this.#meta.context);
+  }
+
+  *#dots(): Iterable<Dot> {
+    for (const { kind, store } of this.#delta.items) yield* storesOf(kind).dots(store);
+  }
+
+  #joinItem(address: string, store: Store, context: CausalContext): void {
+    const { kind } = splitAddress(address);
+    if ("writes" in store) for (const { value } of store.writes) this.#meta.receive(value.stamp);
+    const mine = this.#items.store(address, kind);
+    this.#items.change(address, storesOf(kind).join(mine, this.#meta.context, store, context));
+  }
+}

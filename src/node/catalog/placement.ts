@@ -1,0 +1,105 @@
+/** Which nodes hold which shard: pure functions of the nodes and of what they hold already. */
+import { ByteWriter } from "../../core/bytes.ts";
+import type { GroupId, NodeId } from "../../core/ids.ts";
+import { rendezvousOrder } from "../../placement/rendezvous.ts";
+import { type Ring, buildRing, keyPosition, ringOrder } from "../../placement/ring.ts";
+import { type Load, placeShard, substitute } from "../../placement/spread.ts";
+import { chooseReplicas } from "../../placement/zones.ts";
+import type { Placement } from "../api.ts";
+import type { Catalog, CatalogGroup, CatalogNode } from "./state.ts";
+
+/** Points of each node on the ring: their shares differ by about a tenth (docs/experiments/rings.md). */
+const POINTS = 128;
+
+type Located = Pick<CatalogNode, "id" | "zone">;
+
+/** Places the shards of a new keyspace, one after another. */
+export function placer(
+  placement: Placement,
+  nodes: readonly Located[],
+  loads: Load[],
+  count: number,
+): (group: GroupId) => readonly NodeId[] {
+  if (placement === "spread") return () => spread(nodes, loads, count);
+  const order = preferences(placement, nodes);
+  return (group) => chosen(nodes, order(group), count);
+}
+
+/** The least loaded nodes, of different zones where there are several; counts them. */
+function spread(nodes: readonly Located[], loads: Load[], count: number): readonly NodeId[] {
+  const order = [...loads]
+    .sort((a, b) => a.replicas - b.replicas || a.leaders - b.leaders || a.node - b.node)
+    .map(({ node }) => node);
+  const holders = chosen(nodes, order, count);
+  return placeShard(
+    loads.filter(({ node }) => holders.includes(node)),
+    count,
+  ).replicas;
+}
+
+/** Who takes the place of a node that leaves: the least loaded, of a zone that has no replica yet if there is such a node. */
+export function substituteFor(
+  nodes: readonly Located[],
+  loads: readonly Load[],
+  holders: readonly NodeId[],
+  leaving: NodeId,
+): NodeId | null {
+  const zones = zonesOf(nodes);
+  const taken = new Set(holders.filter((node) => node !== leaving).map((node) => zones.get(node)));
+  const elsewhere = loads.filter(({ node }) => !taken.has(zones.get(node)));
+  return substitute(elsewhere, holders) ?? substitute(loads, holders);
+}
+
+/**
+ * The groups after a change of the nodes: those of hashed keyspaces are where the hashes say, as far as nodes are not leaving. About 1/n
+ * of the replicas move to the nth node, none between two others.
+ */
+export function rehashed(
+  { keyspaces, nodes }: Pick<Catalog, "keyspaces" | "nodes">,
+  groups: readonly CatalogGroup[],
+): readonly CatalogGroup[] {
+  const staying = nodes.filter(({ leaving }) => !leaving);
+  const wanted = new Map<GroupId, readonly NodeId[]>();
+  for (const { placement, replicas, groups: ids } of keyspaces) {
+    if (placement === "spread") continue;
+    const order = preferences(placement, staying);
+    for (const id of ids) wanted.set(id, chosen(staying, order(id), replicas));
+  }
+  return groups.map((group) => {
+    const replicas = wanted.get(group.id);
+    if (replicas === undefined || isSame(replicas, group.replicas)) return group;
+    const gone = group.replicas.filter((node) => !replicas.includes(node) && !group.departed.includes(node));
+    return { ...group, replicas, departed: [...group.departed, ...gone] };
+  });
+}
+
+function isSame(wanted: readonly NodeId[], present: readonly NodeId[]): boolean {
+  return wanted.length === present.length && wanted.every((node) => present.includes(node));
+}
+
+/** Every node, the most preferred first, for each group. */
+function preferences(
+  placement: Exclude<Placement, "spread">,
+  nodes: readonly Located[],
+): (group: GroupId) => readonly NodeId[] {
+  const members = nodes.map(({ id }) => ({ node: id, weight: 1 }));
+  if (placement === "rendezvous") return (group) => rendezvousOrder(members, keyOf(group));
+  const ring: Ring = buildRing(members, POINTS);
+  return (group) => [...ringOrder(ring, keyPosition(keyOf(group)))];
+}
+
+function keyOf(group: GroupId): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u32(group);
+  return writer.finish();
+}
+
+function chosen(nodes: readonly Located[], order: readonly NodeId[], count: number): readonly NodeId[] {
+  const zones = zonesOf(nodes);
+  const located = order.map((node) => ({ node, zone: zones.get(node) ?? "" }));
+  return chooseReplicas(located, count, { kind: "spread" });
+}
+
+/** Nodes that do not say where they stand, stand together. */
+const zonesOf = (nodes: readonly Located[]): ReadonlyMap<NodeId, string> =>
+  new Map(nodes.map(({ id, zone = "" }) => [id, zone]));
