@@ -1,6 +1,6 @@
 /**
  * `npm run example NAME`: makes the clone ready, compiles the examples, starts a cluster of three nodes on free ports (unless
- * KVORUM_URL names one, kvorum://host:port), then the example. PORT is the first port of the site, else a free one;
+ * KVORUM_URL names one, kvorum://host:port, or the example brings its own), then the example, with what else is said. PORT is the first port of the site, else a free one;
  * KVORUM_EXAMPLE_DIR is where the cluster's data is, else examples/.kvorum/NAME.
  */
 import { spawn, spawnSync } from "node:child_process";
@@ -15,7 +15,7 @@ const SITES = 3;
 const examples = readdirSync(join(ROOT, "examples")).filter((name) =>
   existsSync(join(ROOT, "examples", name, "main.ts")),
 );
-const [name] = process.argv.slice(2);
+const [name, ...rest] = process.argv.slice(2);
 if (!examples.includes(name))
   fail(
     `there is no example ${name ?? "without a name"}`,
@@ -31,9 +31,14 @@ const children = [];
 let ending = false;
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => end());
 
-const url = process.env.KVORUM_URL ?? (await startCluster());
+// An example with a cluster of its own starts it itself.
+const bringsCluster = existsSync(join(ROOT, "examples", name, "cluster.ts"));
+const url = process.env.KVORUM_URL ?? (bringsCluster ? undefined : await startCluster());
 const port = process.env.PORT ?? String(await freePorts([8080, 8180, 8280, 8380], SITES, 1));
-const site = start(join(ROOT, `examples/dist/${name}/main.js`), [], { KVORUM_URL: url, PORT: port });
+const site = start(join(ROOT, `examples/dist/${name}/main.js`), rest, {
+  PORT: port,
+  ...(url === undefined ? {} : { KVORUM_URL: url }),
+});
 site.on("exit", (code) => end(code ?? 1));
 
 /** Its data stays, with the ports that its nodes know of each other. */

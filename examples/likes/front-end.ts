@@ -2,12 +2,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { EventStreams } from "../web/events.ts";
 import { createSite, listen, pageOf, Refusal } from "../web/site.ts";
-import { type Click, Likes } from "./likes.ts";
-import { LossyLink } from "./lossy-link.ts";
+import type { Cluster } from "./cluster.ts";
+import { type Click, Likes, type Replication } from "./likes.ts";
+import { Link } from "./link.ts";
 
 export interface FrontEndOptions {
-  /** The cluster: `kvorum://host:port`. */
-  readonly url: string;
+  /** `kvorum://host:port`, or the example's own: this front end stands on its machine of the same number then. */
+  readonly cluster: string | Cluster;
+  readonly replication: Replication;
   /** 0: a free one. */
   readonly port: number;
   /** From 1. */
@@ -34,9 +36,9 @@ export class FrontEnd {
   readonly address: string;
   readonly #site: FastifyInstance;
   readonly #likes: Likes;
-  readonly #link: LossyLink;
+  readonly #link: Link;
 
-  private constructor(address: string, site: FastifyInstance, likes: Likes, link: LossyLink) {
+  private constructor(address: string, site: FastifyInstance, likes: Likes, link: Link) {
     this.address = address;
     this.#site = site;
     this.#likes = likes;
@@ -44,13 +46,14 @@ export class FrontEnd {
   }
 
   static async start(options: FrontEndOptions): Promise<FrontEnd> {
-    const { url, port, number, frontEnds, chance = Math.random } = options;
-    const link = await LossyLink.open();
+    const { cluster, replication, port, number, chance = Math.random } = options;
+    const isOurs = typeof cluster !== "string";
+    const link = isOurs ? await cluster.linkOf(number) : await Link.open();
     let likes: Likes | null = null;
     try {
-      likes = await Likes.open(url, { route: link.route });
+      likes = await Likes.open(isOurs ? cluster.urlOf(number) : cluster, replication, { route: link.route });
       const site = createSite(pageOf("likes", import.meta.url));
-      defineRoutes(site, { likes, link, number, frontEnds, chance });
+      defineRoutes(site, { ...options, chance, likes, link });
       return new FrontEnd(await listen(site, port), site, likes, link);
     } catch (error) {
       likes?.close();
@@ -66,17 +69,29 @@ export class FrontEnd {
   }
 }
 
-interface Parts extends Required<Omit<FrontEndOptions, "url" | "port">> {
+interface Parts extends Required<Omit<FrontEndOptions, "port">> {
   readonly likes: Likes;
-  readonly link: LossyLink;
+  readonly link: Link;
 }
 
-function defineRoutes(site: FastifyInstance, { likes, link, number, frontEnds, chance }: Parts): void {
+function defineRoutes(site: FastifyInstance, parts: Parts): void {
+  const { cluster, replication, number, frontEnds, chance, likes, link } = parts;
   let faults = NO_FAULTS;
   const events = new EventStreams(site);
   allowSiblings(site);
 
-  site.get("/api/front-ends", async () => ({ frontEnds: frontEnds() }));
+  /** `cutOff`: numbers of front ends; null: the cluster is not ours, so that we cannot cut it. */
+  site.get("/api/front-ends", async () => ({
+    frontEnds: frontEnds(),
+    replication,
+    cutOff: typeof cluster === "string" ? null : cluster.cutOff,
+  }));
+
+  site.put("/api/cut-off", async (request) => {
+    if (typeof cluster === "string") throw new Refusal(409, "not-ours", "This cluster is not the example's.");
+    cluster.cut(number, booleanIn(request.body, "cutOff"));
+    return { cutOff: cluster.cutOff };
+  });
 
   site.post("/api/pages/:page/likes", (request, reply) => done(clickOf(request), "like", reply));
   site.post("/api/pages/:page/taken-back", (request, reply) => done(clickOf(request), "takeBack", reply));
@@ -142,6 +157,12 @@ function nameIn(where: unknown, field: string): string {
   const value = (where as Readonly<Record<string, unknown>> | null | undefined)?.[field];
   if (typeof value === "string" && NAME.test(value)) return value;
   throw new Refusal(400, "bad-request", `${field}: 1 to 40 letters, digits, spaces, ".", "_" or "-".`);
+}
+
+function booleanIn(where: unknown, field: string): boolean {
+  const value = (where as Readonly<Record<string, unknown>> | null | undefined)?.[field];
+  if (typeof value === "boolean") return value;
+  throw new Refusal(400, "bad-request", `${field}: true or false.`);
 }
 
 function faultsOf(body: unknown): Faults {

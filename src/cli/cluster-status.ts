@@ -1,6 +1,12 @@
 /** The state of a whole cluster, put together from what each node says about itself. */
 import type { NodeId } from "../core/ids.ts";
-import { isMerging, type NodeInfo, type NodeStatus, type ReplicaStatus } from "../node/api.ts";
+import {
+  isMerging,
+  type MergingStatus,
+  type NodeInfo,
+  type NodeStatus,
+  type ReplicaStatus,
+} from "../node/api.ts";
 import { fetchStatus, reachNode, type Reached, urlOfHost, whyUnreachable } from "./http-client.ts";
 
 export interface NodeView {
@@ -16,6 +22,8 @@ export interface ReplicaView {
   /** Entries behind the leader; null when the leader does not say. */
   readonly lag: number | null;
   readonly failed: string | null;
+  /** How long ago it last completed anti-entropy with another holder; null: never in this process, or it does not merge. */
+  readonly exchanged: number | null;
 }
 
 export interface ShardView {
@@ -28,6 +36,11 @@ export interface ShardView {
   readonly leader: string | null;
   readonly term: number | null;
   readonly commitIndex: number | null;
+  /**
+   * Of replicas that merge: those that answered have the same Merkle root. They were not asked at the same moment: writes in
+   * between make them differ. Null where there is nothing to compare.
+   */
+  readonly equal: boolean | null;
   readonly replicas: readonly ReplicaView[];
 }
 
@@ -117,8 +130,10 @@ function shardViews(seen: NodeStatus, nodes: readonly NodeView[]): ShardView[] {
       shard,
       merging,
       leader: nameOf(leader),
-      term: newest?.term ?? null,
-      commitIndex: known.length === 0 ? null : Math.max(...known.map(({ replica }) => replica.commitIndex)),
+      equal: merging ? sameRoots(known.map(({ replica }) => replica)) : null,
+      term: merging ? null : (newest?.term ?? null),
+      commitIndex:
+        merging || known.length === 0 ? null : Math.max(...known.map(({ replica }) => replica.commitIndex)),
       replicas: everyone.map((node) => {
         const own = known.find((report) => report.node === node)?.replica;
         return {
@@ -126,6 +141,7 @@ function shardViews(seen: NodeStatus, nodes: readonly NodeView[]): ShardView[] {
           role: own?.role ?? "unreachable",
           lag: node === leading?.node ? 0 : (leading?.replica.lag[String(node)] ?? null),
           failed: own?.failed ?? null,
+          exchanged: own?.merging === undefined ? null : latest(own.merging),
         };
       }),
     };
@@ -140,6 +156,15 @@ function shardViews(seen: NodeStatus, nodes: readonly NodeView[]): ShardView[] {
     ),
   ];
 }
+
+function sameRoots(replicas: readonly ReplicaStatus[]): boolean | null {
+  const holders = replicas.filter(({ merging, role }) => merging !== undefined && role !== "stand-in");
+  if (holders.length < 2) return null;
+  return new Set(holders.map(({ merging }) => merging!.root)).size === 1;
+}
+
+const latest = ({ exchanges }: MergingStatus): number | null =>
+  exchanges.length === 0 ? null : Math.min(...exchanges.map(({ milliseconds }) => milliseconds));
 
 /** How many shards a node leads, and whether it leads the system group. */
 export function leadership(

@@ -299,7 +299,17 @@ const merging = (state: NodeStatus): NodeStatus => ({
     shardList: keyspace.shardList.map((shard) => ({ ...shard, leader: null })),
   })),
   replicas: state.replicas.map((replica) =>
-    replica.keyspace === "default" ? { ...replica, leader: null, role: "holder" } : replica,
+    replica.keyspace === "default"
+      ? {
+          ...replica,
+          leader: null,
+          role: state.id === 2 ? "catching up" : "holder",
+          merging: {
+            root: state.id === 2 && replica.shard === 1 ? "00ff" : "00aa",
+            exchanges: state.id === 1 ? [] : [{ node: nodeId(1), milliseconds: 7000 }],
+          },
+        }
+      : replica,
   ),
 });
 
@@ -377,15 +387,17 @@ describe("kvorum keyspace", () => {
     expect(missing.err()).toContain("Did you mean default?");
   });
 
-  it("does not call one that merges leaderless", async () => {
+  it("says of one that merges who holds its shards, whether they have the same, and nothing of leaders and terms", async () => {
     const { url, nodes } = await cluster();
     for (const node of nodes) node.state = merging(node.state);
     const described = fakeProcess();
     await described.run("keyspace", "describe", "default", "--url", url);
-    expect(described.out()).toMatch(/^ +1 +2 +- +n1 n2 n3/m);
+    expect(described.out()).toMatch(/^ +0 +1 +n1  n2 catching up  n3 unreachable +equal +-  7.0 s  -$/m);
+    expect(described.out()).toMatch(/^ +1 +2 +n1  n2 catching up  n3 unreachable +differ/m);
     const status = fakeProcess();
     await status.run("status", "--url", url);
     expect(status.out()).not.toContain("without a leader");
+    expect(status.out()).toMatch(/^default +0 +1 +- +- +- +n1  n2 catching up  n3 \?  equal$/m);
   });
 
   it("lists and describes", async () => {

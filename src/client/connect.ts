@@ -13,7 +13,8 @@ import type {
   MergingSetKeyspace,
 } from "./keyspaces/merging.ts";
 import { Names } from "./keyspaces/names.ts";
-import { RegisterKeyspace } from "./keyspaces/register.ts";
+import type { RegisterKeyspace } from "./keyspaces/register.ts";
+import { SiblingRegisterKeyspace } from "./keyspaces/sibling-register.ts";
 import { SetKeyspace } from "./keyspaces/set.ts";
 import type { ClientStatus, MachineOptions } from "./machine/machine.ts";
 import { opened } from "./opening.ts";
@@ -120,7 +121,7 @@ function refuseNames(names: readonly string[]): void {
 function handleOf(caller: Caller, names: Names, descriptor: Descriptor): KeyspaceOf<Descriptor> {
   switch (descriptor.kind) {
     case "register":
-      return new RegisterKeyspace(caller, names, descriptor.values);
+      return new SiblingRegisterKeyspace(caller, names, descriptor.values);
     case "counter":
       return new CounterKeyspace(caller, names);
     case "set":

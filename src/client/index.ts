@@ -1,5 +1,6 @@
 /** `kvorum/client`: the typed client. */
 export { ERRORS, type ErrorCode, KvorumError } from "../core/errors.ts";
+export type { Siblings } from "./keyspaces/sibling-register.ts";
 export type {
   CallDefaults,
   ConditionalWriteOptions,

@@ -7,9 +7,9 @@ import type { ClientRequest as NodeRequest } from "../node/client-request.ts";
 import type { ClientCommand, ClientRequest } from "./transport.ts";
 
 export function toForwarded(request: ClientRequest): NodeRequest {
-  const { group, write, consistency, atLeast, maxStaleness, timeout } = request;
+  const { group, write, consistency, atLeast, maxStaleness, quorum, timeout } = request;
   const operation = operationOf(request);
-  return { group, write, consistency, atLeast, maxStaleness, quorum: null, timeout, operation };
+  return { group, write, consistency, atLeast, maxStaleness, quorum, timeout, operation };
 }
 
 function operationOf({ operation, envelope }: ClientRequest): Operation {

@@ -51,6 +51,8 @@ export interface ClientRequest {
   readonly atLeast: Seen;
   /** For stale reads: milliseconds. The state contains what was acknowledged so long before; null: any state will do. */
   readonly maxStaleness: Millis | null;
+  /** On quorum keyspaces; null: what the keyspace says. */
+  readonly quorum: number | null;
 }
 
 /** A keyspace that is to be created; the cluster has defaults for what is left out. */

@@ -38,7 +38,7 @@ export interface Summary {
 
 /** A question about the items of the state, which may lie on the disk. */
 export type StateQuery =
-  /** All items of these leaves of the tree, up to about `maxBytes`, but those of one leaf at least. */
+  /** All items of these leaves of the tree, up to about `maxBytes`, but those of some leaves at least. */
   | { readonly type: "leaves"; readonly leaves: readonly number[]; readonly maxBytes: number }
   /** The items from a position of the tree's order on ("" is the start), up to about `maxBytes`. */
   | { readonly type: "page"; readonly from: string; readonly maxBytes: number }
@@ -131,6 +131,54 @@ export type MergingEffect<Message, Record, Timer extends string> =
 
 export type MergingOutcome = { readonly ok: true } | { readonly ok: false; readonly error: ErrorCode };
 
+/** What a machine has counted since it was made; what is said to be a number "now" may fall again. */
+export interface MergingCounts {
+  /** Rumors that this replica still spreads, now. */
+  readonly hotRumors: number;
+  /** Deltas that came as rumors and were new here. */
+  readonly deltasByRumor: number;
+  /** Anti-entropy that this replica began: until both had the same, or given up on the way. */
+  readonly exchangesDone: number;
+  readonly exchangesFailed: number;
+  /** Leaves of the Merkle tree that this replica fetched as they differed, and the bytes of items that anti-entropy brought, pushed ones included. */
+  readonly leavesReceived: number;
+  readonly leafBytesReceived: number;
+  /** Kept for holders that could not be reached, now. */
+  readonly hintBytes: number;
+  readonly hintsRefused: number;
+  /** Holders that were given everything that a replica in their place had. */
+  readonly handoversDone: number;
+  /** Replicas that were sent what a read found to be missing there. */
+  readonly readRepairs: number;
+  /** Writes that were refused, or given up, for want of W replicas. */
+  readonly writesWithoutQuorum: number;
+  /** Deltas that could not be joined, as too much before them was missing here. */
+  readonly deltasRefused: number;
+}
+
+export interface RoundTrip {
+  readonly peer: NodeId;
+  readonly milliseconds: Millis;
+}
+
+/** Recent operations of a coordinator, in no particular order. Its clock sees round trips only, never one way of them. */
+export interface OperationTimes {
+  /** Milliseconds from a proposal until it was durable and applied at the coordinator, before it was sent to anybody. */
+  readonly durable: readonly Millis[];
+  /** From a write's sending until the answer that it is durable and applied there. */
+  readonly writes: readonly RoundTrip[];
+  /** From a read's question until the answer. */
+  readonly reads: readonly RoundTrip[];
+}
+
+/** The last complete exchange of anti-entropy with a holder that this replica began. */
+export interface LastExchange {
+  /** By the machine's clock. */
+  readonly at: Millis;
+  /** Both had the same root from the start: nothing was missing anywhere. */
+  readonly same: boolean;
+}
+
 export interface MergingMachine<Message, Record, Timer extends string> {
   /** Synchronous, total, deterministic. Throws only `InvariantError`. */
   step(now: Millis, input: MergingInput<Message, Timer>): readonly MergingEffect<Message, Record, Timer>[];
@@ -142,6 +190,10 @@ export interface MergingMachine<Message, Record, Timer extends string> {
   /** Bytes of this replica's log that the state store does not have yet. */
   readonly logBytes: number;
   readonly lastIndex: LogIndex;
+  readonly counts: MergingCounts;
+  /** Null: no operation of this protocol waits for another replica. */
+  readonly times: OperationTimes | null;
+  readonly exchanges: ReadonlyMap<NodeId, LastExchange>;
   /** For transcripts, checkers, `kvorum status` and the console. */
   status(): PlainData;
   check(): void;

@@ -60,12 +60,12 @@ function parseSetrange(args: Args): number | Failure {
 }
 
 /** From `start` to `end`, inclusive. */
-interface Span<T extends Int = Int> {
+export interface Span<T extends Int = Int> {
   readonly start: T;
   readonly end: T;
 }
 
-function parseSpan(args: Args): Span | Failure {
+export function parseSpan(args: Args): Span | Failure {
   const start = integerArg(args[1]!);
   if (start instanceof Failure) return start;
   const end = integerArg(args[2]!);
@@ -91,7 +91,10 @@ function getrange(records: RecordReader, args: Args, context: ShardContext): Rep
   const header = findKey(records, context, keyArg(args, 0));
   if (header === undefined) return EMPTY;
   if (!isString(header)) return WRONG_TYPE;
-  const value = stringValue(header);
+  return partOf(stringValue(header), asked);
+}
+
+export function partOf(value: Uint8Array, asked: Span): Uint8Array {
   const span = resolveSpan(asked, value.length);
   return span === null ? EMPTY : value.subarray(span.start, span.end + 1);
 }

@@ -1,7 +1,7 @@
 /** A full node in this process: the code that `kvorum serve` runs, with a client that needs no socket. */
 import { type ClientOptions, type Database, type Keyspaces, openClient } from "../client/connect.ts";
 import { KvorumError } from "../core/errors.ts";
-import type { Logger } from "../core/world.ts";
+import type { Address, Logger } from "../core/world.ts";
 import type { NodeStatus } from "../node/api.ts";
 import { startServer } from "../server/start-server.ts";
 import { packageVersion } from "../version.ts";
@@ -13,6 +13,8 @@ import { NodeTransport } from "./node-transport.ts";
 export interface CreateNodeOptions extends NodeSettings {
   /** Default: nothing is logged. A pino logger fits. */
   readonly log?: Logger;
+  /** Where another node is to be reached whose own address is this one: for forwarded ports and proxies. */
+  readonly route?: (address: Address) => Address;
 }
 
 export interface EmbeddedNode {
@@ -48,10 +50,14 @@ const READY_TIMEOUT_MS = 30_000;
  * each other. Rejects with `bad-request` when the options are wrong, otherwise with what is in the way (a locked directory, a
  * port in use); nothing stays open then.
  */
-export async function createNode({ log = SILENT, ...given }: CreateNodeOptions): Promise<EmbeddedNode> {
+export async function createNode({
+  log = SILENT,
+  route,
+  ...given
+}: CreateNodeOptions): Promise<EmbeddedNode> {
   const options = readSettings(given);
   const doors = { resp: given.respPort !== undefined, http: given.httpPort !== undefined };
-  const server = await startServer(options, log, packageVersion(), doors);
+  const server = await startServer(options, log, packageVersion(), doors, route);
   const { node, addresses } = server;
   const clock = new NodeClock();
   const clients = new Set<{ close(): void }>();

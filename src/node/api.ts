@@ -2,10 +2,11 @@
 import type { ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Millis, PlainData } from "../core/machine.ts";
-import type { Reply } from "../core/reply.ts";
+import type { Failure, Reply } from "../core/reply.ts";
 import type { Seen } from "../core/seen.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { Envelope } from "../data/delivery.ts";
+import type { MeasuredLegs } from "./explain.ts";
 import type { CatalogUser, UserDelete, UserSet } from "./catalog/users.ts";
 
 export type Consistency = "linearizable" | "sequential" | "stale";
@@ -169,7 +170,14 @@ export interface MembershipCounters {
   readonly bytes: number;
 }
 
-/** One replica on this node. */
+export interface MergingStatus {
+  /** The root of its Merkle tree, in hexadecimal: replicas with the same root have the same, unless more was written in between. */
+  readonly root: string;
+  /** With which holder it last completed anti-entropy on its own account, and how long ago. */
+  readonly exchanges: readonly { readonly node: NodeId; readonly milliseconds: Millis }[];
+}
+
+/** One replica on this node. Role of those that merge: `holder`, `catching up`, `stand-in` or `failed`. */
 export interface ReplicaStatus {
   readonly group: GroupId;
   readonly keyspace: string;
@@ -186,6 +194,8 @@ export interface ReplicaStatus {
   readonly lag: Readonly<Record<string, number>>;
   /** What else its protocol tells. */
   readonly detail: PlainData;
+  /** Only where the keyspace merges: there is no leader then, and no term. */
+  readonly merging?: MergingStatus;
   /** Set when the replica stopped itself, and why. */
   readonly failed: string | null;
 }
@@ -279,6 +289,71 @@ export interface WatchHandle {
   close(): void;
 }
 
+/** Hears messages. None of these calls may throw. */
+export interface ChannelListener {
+  /** `pattern`: what it was heard by; null: by the channel's name. Not to be changed. */
+  onMessage(channel: Uint8Array, message: Uint8Array, pattern: Uint8Array | null): void;
+  /** Messages of this guarantee, a reliable one, may have been missed: this node was cut off from the others. */
+  onInterrupted(guarantee: string): void;
+}
+
+/** How many listeners at this node will hear it (as far as is known now), or why nobody ever will. */
+export type PublishOutcome = number | Failure;
+
+export interface ChannelsInfo {
+  /** Of the view that this node knows; 0: nobody has used channels yet. */
+  readonly epoch: number;
+  /** `reliable`: it is in the group of the reliable guarantees. */
+  readonly members: readonly { readonly node: NodeId; readonly reliable: boolean }[];
+  /** Channels and patterns that somebody listens to at this node. */
+  readonly channels: number;
+  readonly patterns: number;
+  /** Of this node, since its start. */
+  readonly counters: {
+    readonly published: number;
+    readonly delivered: number;
+    /** Will not be delivered at this node: best effort gave up, or nobody has them any more. */
+    readonly lost: number;
+    readonly refused: number;
+    /** How often this node was out of a reliable group. */
+    readonly interruptions: number;
+  };
+  readonly groups: readonly {
+    readonly guarantee: string;
+    readonly order: string;
+    readonly reliability: string;
+    /** This node publishes and hears. */
+    readonly joined: boolean;
+    /** Messages in the hold-back queue. */
+    readonly heldBack: number;
+    /** What else the machine tells, the queue included. */
+    readonly detail: PlainData;
+  }[];
+}
+
+/** Publish/subscribe. The channel's name chooses the guarantee: docs/CHANNELS.md. */
+export interface Channels {
+  /** `done` once it is on its way to all nodes, also in this turn. The bytes must stay unchanged until then. */
+  publish(channel: Uint8Array, message: Uint8Array, done: (outcome: PublishOutcome) => void): void;
+  /**
+   * Calls back once this node hears what others publish under the guarantee of this channel, or pattern; at once if it does already. Null:
+   * it does.
+   */
+  join(channel: Uint8Array, done: (failure: Failure | null) => void): void;
+  /** What is published from now on, at this node, or at others once this node has joined. */
+  subscribe(channel: Uint8Array, listener: ChannelListener): void;
+  unsubscribe(channel: Uint8Array, listener: ChannelListener): void;
+  /** By a pattern in the manner of Redis: `*`, `?`, `[a-z]`. */
+  subscribePattern(pattern: Uint8Array, listener: ChannelListener): void;
+  unsubscribePattern(pattern: Uint8Array, listener: ChannelListener): void;
+  /** Channels that somebody at this node listens to by name, and how many do. */
+  names(pattern: Uint8Array | null): readonly Uint8Array[];
+  listeners(channel: Uint8Array): number;
+  /** Patterns that somebody at this node listens to. */
+  readonly patternCount: number;
+  describe(): ChannelsInfo;
+}
+
 export interface KvorumNode {
   /**
    * Runs a command wherever its keys live, and calls back exactly once, in a later turn or in this one. Errors are
@@ -313,9 +388,16 @@ export interface KvorumNode {
   keyspaceOfKey(key: Uint8Array): string | null;
   /** As this node's catalog has them: the same array until it changes. With verifiers: for those who check passwords only. */
   users(): readonly CatalogUser[];
+  /**
+   * How long the quorum operations that this node coordinated lately took, split into legs; null for other keyspaces, and until
+   * there are enough of them.
+   */
+  measuredLegs(keyspace: string): MeasuredLegs | null;
   status(): NodeStatus;
   /** Who is alive, as far as this node knows. Who belongs to the cluster at all is the catalog's to say. */
   members(): MembershipInfo;
+  /** Publish/subscribe. */
+  readonly channels: Channels;
   metrics(): NodeMetrics;
   /** Like `execute`: forwarded to where it has to be decided. */
   admin(request: AdminRequest, done: (result: AdminResult) => void): void;

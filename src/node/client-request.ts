@@ -19,6 +19,8 @@ const INTERNAL: ReadonlySet<string> = new Set([
   ".hscan",
   ".sscan",
   ".dbsize",
+  ".siblings",
+  ".resolve",
   ".session-open",
   ".session-close",
 ]);

@@ -17,7 +17,14 @@ import { majorityOf } from "./catalog/keyspace.ts";
 import { DEFAULT_TIMINGS } from "./options.ts";
 
 /** Milliseconds that each leg of a quorum's operations took, from its coordinator to one replica or back: recent samples. */
-export type MeasuredLegs = { readonly [Leg in keyof Legs]: readonly Millis[] };
+export interface MeasuredLegs {
+  readonly write: readonly Millis[];
+  readonly acknowledgement: readonly Millis[];
+  readonly read: readonly Millis[];
+  readonly response: readonly Millis[];
+  /** How long a coordinator that is a replica needs until it has a write itself. */
+  readonly durable: readonly Millis[];
+}
 
 export interface Explanation {
   readonly keyspace: string;
@@ -172,7 +179,7 @@ function gossip(n: number): Particular {
     quorum: null,
     staleness: {
       estimate: null,
-      text: "A read may miss what another replica has just taken. How long that lasts has no bound: at least as long as the network is cut.",
+      text: "A read may miss what another replica has just taken. How long that lasts has no bound: at least as long as the network is cut. It is not measured: nodes share no clock.",
     },
   };
 }
@@ -261,6 +268,7 @@ function stalenessOf(
     acknowledgement: draw(measured.acknowledgement),
     read: draw(measured.read),
     response: draw(measured.response),
+    coordinator: { durable: draw(measured.durable), reader: () => random.next() },
   };
   const drawn = estimateStaleness(legs, { n, r, w }, TRIALS);
   const estimate: Staleness = {
@@ -280,8 +288,9 @@ function stalenessOf(
   return {
     estimate,
     text:
-      `${found}99.9% of reads take at most ${millis(estimate.readLatency)}, of writes ${millis(estimate.writeLatency)}. ` +
-      `Estimated from measured latencies. ${limits}`,
+      `${found}${r === 1 ? "A read at a replica waits for no other. " : `99.9% of reads take at most ${millis(estimate.readLatency)}. `}` +
+      `99.9% of writes take at most ${millis(estimate.writeLatency)}. Estimated from what this node has measured lately as a ` +
+      `coordinator, each way over the network as half of a round trip. ${limits}`,
   };
 }
 

@@ -5,6 +5,7 @@
  *   responses  their outcomes, likewise
  *   admin, admin-result   catalog requests, as JSON: rare, and easier to read in a capture
  *   membership what members tell each other about who is alive: a message of src/membership
+ *   channel    publish/subscribe: a message of src/protocols/broadcast, and which guarantee it is of
  *
  * Requests and their outcomes carry the asking process' epoch, a number drawn at its start: a restarted node counts its
  * requests anew, and must not take a late outcome of its former life for that of a new request.
@@ -19,7 +20,15 @@ import { decodeSeen, encodeSeen, type Seen } from "../core/seen.ts";
 import { type Operation, decodeOperation, encodeOperation } from "../data/batch.ts";
 import type { Consistency } from "./api.ts";
 
-const KIND = { protocol: 1, requests: 2, responses: 3, admin: 4, adminResult: 5, membership: 6 } as const;
+const KIND = {
+  protocol: 1,
+  requests: 2,
+  responses: 3,
+  admin: 4,
+  adminResult: 5,
+  membership: 6,
+  channel: 7,
+} as const;
 
 const CONSISTENCIES: readonly Consistency[] = ["linearizable", "sequential", "stale"];
 
@@ -61,7 +70,8 @@ export type PeerFrame =
   | { readonly kind: "responses"; readonly epoch: number; readonly responses: readonly ForwardedResponse[] }
   | { readonly kind: "admin"; readonly epoch: number; readonly id: number; readonly request: unknown }
   | { readonly kind: "admin-result"; readonly epoch: number; readonly id: number; readonly result: unknown }
-  | { readonly kind: "membership"; readonly message: Uint8Array };
+  | { readonly kind: "membership"; readonly message: Uint8Array }
+  | { readonly kind: "channel"; readonly guarantee: number; readonly message: Uint8Array };
 
 /** By hand, as most frames of an idle cluster are these: they carry heartbeats. */
 export function encodeProtocolFrame(group: GroupId, message: Uint8Array): Uint8Array {
@@ -79,6 +89,15 @@ export function encodeMembershipFrame(message: Uint8Array): Uint8Array {
   const frame = new Uint8Array(1 + message.length);
   frame[0] = KIND.membership;
   frame.set(message, 1);
+  return frame;
+}
+
+/** `guarantee`: below 256. */
+export function encodeChannelFrame(guarantee: number, message: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(2 + message.length);
+  frame[0] = KIND.channel;
+  frame[1] = guarantee;
+  frame.set(message, 2);
   return frame;
 }
 
@@ -225,6 +244,8 @@ export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
     }
     case KIND.membership:
       return { kind: "membership", message: reader.raw(reader.remaining) };
+    case KIND.channel:
+      return { kind: "channel", guarantee: reader.u8(), message: reader.raw(reader.remaining) };
     default:
       throw new CodecError(`unknown frame kind ${kind}`);
   }

@@ -98,6 +98,8 @@ const MAX_ROUNDS = 4;
 const PATIENCE_OF_READS_MS = 500;
 /** Timers are not set further ahead than this (a Node timer holds 2^31 ms). */
 const MAX_DELAY_MS = 3_600_000;
+/** Entries that are applied before the looks that wait have their turn. */
+const ENTRIES_IN_TURN = 32;
 /** Looks that may wait for the state to be at rest; beyond it a request is refused as overloaded. */
 const MAX_LOOKS = 100_000;
 
@@ -124,6 +126,7 @@ export class MergingReplica {
   #waiting: WaitingRead[] = [];
   /** Reads of sessions that have seen more than there is here. */
   #behind: { readonly request: Request; readonly since: Millis }[] = [];
+  #readsBehind = 0;
   /** Looks at the state, in the order in which they came. */
   #looks: Look[] = [];
 
@@ -135,6 +138,7 @@ export class MergingReplica {
   /** Looks that wait for records from the disk. */
   #looking = 0;
   #pumping = false;
+  #entriesInTurn = 0;
   #due = Number.POSITIVE_INFINITY;
   #expiryTimer: TimerHandle | null = null;
   #expiring = false;
@@ -201,6 +205,11 @@ export class MergingReplica {
 
   get members(): GroupMembers {
     return this.#members;
+  }
+
+  /** Reads of sessions that have not found here in time what they had seen elsewhere. */
+  get readsBehind(): number {
+    return this.#readsBehind;
   }
 
   start(): void {
@@ -421,9 +430,10 @@ export class MergingReplica {
     this.#pumping = true;
     this.#stepper.guard(() => {
       while (!this.#suspended && this.#failure === null) {
-        if (this.#head < this.#entries.length) {
+        if (this.#head < this.#entries.length && !this.#isLooksTurn()) {
           // Looks that wait for the disk are finished first; no new ones begin, or entries might wait for ever.
           if (this.#looking > 0) break;
+          this.#entriesInTurn++;
           const entry = this.#entries[this.#head++]!;
           if (this.#head >= 1024 || this.#head === this.#entries.length) {
             this.#entries = this.#entries.slice(this.#head);
@@ -435,10 +445,16 @@ export class MergingReplica {
         const looks = this.#looks;
         if (looks.length === 0) break;
         this.#looks = [];
+        this.#entriesInTurn = 0;
         for (const look of looks) look.run();
       }
     });
     this.#pumping = false;
+  }
+
+  /** A long queue of entries must not hold up reads either. */
+  #isLooksTurn(): boolean {
+    return this.#entriesInTurn >= ENTRIES_IN_TURN && this.#looking === 0 && this.#looks.length > 0;
   }
 
   #apply(entry: MergingEntry): void {
@@ -573,8 +589,10 @@ export class MergingReplica {
       const events = eventsOf(request.atLeast)!;
       if (request.settled) continue;
       if (this.#state.summary.covers(events)) this.read(request);
-      else if (this.#host.clock.now() - since > PATIENCE_OF_READS_MS) request.fail("behind");
-      else this.#behind.push({ request, since });
+      else if (this.#host.clock.now() - since > PATIENCE_OF_READS_MS) {
+        this.#readsBehind++;
+        request.fail("behind");
+      } else this.#behind.push({ request, since });
     }
   }
 

@@ -7,7 +7,7 @@
 import { InvariantError, invariant } from "../core/assert.ts";
 import { binaryBytes, CodecError } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
-import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
+import { type GroupId, type NodeId, SYSTEM_GROUP, nodeId } from "../core/ids.ts";
 import { Failure, type Reply } from "../core/reply.ts";
 import type { LogIndex } from "../core/machine.ts";
 import { type Address, DiskError, type Done, type Store, type Transport, type World } from "../core/world.ts";
@@ -45,6 +45,7 @@ import {
   SESSION_ACROSS_SHARDS,
   splitByShard,
 } from "./commands.ts";
+import { Channels } from "./channels/channels.ts";
 import { Controller } from "./controller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
@@ -54,7 +55,10 @@ import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
-import { Members, membershipMetrics, noMembership } from "./members.ts";
+import type { MeasuredLegs } from "./explain.ts";
+import { legsOf } from "./measured-legs.ts";
+import { Members, noMembership } from "./members.ts";
+import { describeMetrics, MergingTotals } from "./metrics.ts";
 import type { NodeOptions } from "./options.ts";
 import { Persister } from "./persister.ts";
 import { Pulse } from "./pulse.ts";
@@ -95,6 +99,7 @@ export class Node implements KvorumNode {
   readonly #formation: Formation;
   readonly #deadlines: Deadlines;
   readonly #watches: Watches;
+  readonly channels: Channels;
   readonly #startedAt: number;
   readonly #onFatal: (error: Error) => void;
   #identity: Identity;
@@ -112,6 +117,7 @@ export class Node implements KvorumNode {
   #closing = false;
   #inFlight = 0;
   #lastProposalTime = 0;
+  readonly #gone = new MergingTotals();
   readonly #counters = { commands: 0, failures: 0, overloaded: 0, leaderChanges: 0, framesDropped: 0 };
 
   private constructor(
@@ -137,6 +143,8 @@ export class Node implements KvorumNode {
       history: (group) => this.#historyOf(group),
       ask: (group, after, prefix, done) => this.#askForChanges(group, after, prefix, done),
     });
+    const { clock, random, log: logger } = world;
+    this.channels = new Channels({ clock, random, logger, patience: options.requestTimeout });
     this.#formation = new Formation(
       {
         clock: world.clock,
@@ -303,6 +311,7 @@ export class Node implements KvorumNode {
         },
         schedule: (replica) => loop.scheduleReplica(replica),
         onLeaderChange: (replica) => this.#onLeaderChange(replica),
+        onDeleted: (replica) => this.#gone.add(replica),
         onReady: () => router.retryParked(),
         onRetired: (replica) => {
           controller.reportLeft(replica.group);
@@ -377,6 +386,21 @@ export class Node implements KvorumNode {
     const members = this.#createMembers(identity, loop);
     const parts = { identity, log, state, persister, loop, router, replicas, controller, administration };
     this.#running = { ...parts, members };
+    this.channels.start({
+      self: identity.node,
+      life: epoch,
+      send: (to, frame) => {
+        this.#transport.send(to, frame);
+        loop.schedule();
+      },
+      change: (command, done) => administration.change(command, done),
+      decides: () => replicas.ordered(SYSTEM_GROUP)?.isReady ?? false,
+      isUp: (node) => this.#transport.isUp(node),
+      isDead: (node) => {
+        const state = members?.stateOf(node) ?? null;
+        return state === null ? null : state === "dead" || state === "left";
+      },
+    });
 
     this.#transport.identify(
       { cluster: identity.cluster, node: identity.node },
@@ -406,6 +430,7 @@ export class Node implements KvorumNode {
       return;
     }
     this.#onCatalog((replicas.ordered(SYSTEM_GROUP)!.applier as CatalogApplier).catalog);
+    replicas.openKnown(this.#table.catalog);
     controller.start();
     this.#deadlines.start();
     this.#sweep();
@@ -489,6 +514,8 @@ export class Node implements KvorumNode {
     if (running === null) return;
     const { identity, replicas, router } = running;
     this.#updatePeers(identity);
+    // Each state in its turn: a view that is passed over would be missed.
+    if (catalog.channels.epoch > 0) this.#world.clock.defer(() => this.channels.follow(catalog.channels));
     if (!this.#catalogCurrent) return;
     // Not from within the step that applied it: replicas come and go.
     this.#world.clock.defer(() => {
@@ -549,6 +576,9 @@ export class Node implements KvorumNode {
           case "membership":
             running.members?.onMessage(from, frame.message);
             break;
+          case "channel":
+            this.channels.onMessage(from, frame.guarantee, frame.message);
+            break;
         }
       } catch (error) {
         if (!(error instanceof CodecError)) throw error;
@@ -572,6 +602,7 @@ export class Node implements KvorumNode {
     if (running === null) return;
     running.router.onPeerDown(peer);
     running.administration.onPeerDown(peer);
+    this.channels.onPeerDown(peer);
     for (const replica of running.replicas.all()) replica.onUnreachable(peer);
     running.loop.schedule();
   }
@@ -654,10 +685,11 @@ export class Node implements KvorumNode {
     }
     const parts = splitByShard(this.#table, call);
     if (parts instanceof Failure) {
-      this.#answer(parts, done);
+      this.#answer(this.#refuseUnlessCurrent([]) ?? parts, done);
       return;
     }
-    const contradiction = refuseContradiction(this.#table, parts, options);
+    const contradiction =
+      this.#refuseUnlessCurrent(parts) ?? refuseContradiction(this.#table, parts, options);
     if (contradiction !== null) {
       this.#answer(contradiction, done);
       return;
@@ -685,6 +717,7 @@ export class Node implements KvorumNode {
     this.#counters.commands++;
     const refusal =
       this.#refuse() ??
+      this.#refuseUnlessCurrent([{ group }]) ??
       refuseMalformed(call) ??
       refuseEnvelope(call.spec.access, options) ??
       refuseContradiction(this.#table, [{ group, call }], options);
@@ -700,7 +733,7 @@ export class Node implements KvorumNode {
     done: ReplyCallback,
   ): void {
     this.#counters.commands += calls.length;
-    const refusal = this.#refuse() ?? refuseEnvelope("write", options);
+    const refusal = this.#refuse() ?? this.#refuseUnlessCurrent([]) ?? refuseEnvelope("write", options);
     if (refusal !== null) {
       this.#answer(refusal, done);
       return;
@@ -730,7 +763,7 @@ export class Node implements KvorumNode {
 
   /** In this turn or a later one. What a lagging replica remembers is as true as what the leader does. */
   #askForChanges(group: GroupId, after: number, prefix: Uint8Array, done: ReplyCallback): void {
-    const refusal = this.#refuse();
+    const refusal = this.#refuse() ?? this.#refuseUnlessCurrent([]);
     if (refusal !== null) {
       this.#answer(refusal, done);
       return;
@@ -744,14 +777,26 @@ export class Node implements KvorumNode {
 
   #refuse(): Failure | null {
     if (this.#closing) return failureReply("closing");
-    // By an old catalog a key of a newer keyspace would be one of the default keyspace.
-    if (this.#running === null || !this.#catalogCurrent)
-      return failureReply("no-leader", `The node is starting: waiting for ${this.#waiting?.reason}.`);
+    if (this.#running === null) return this.#starting();
     if (this.#inFlight >= this.#options.limits.maxInFlight) {
       this.#counters.overloaded++;
       return failureReply("overloaded", `${this.#inFlight} requests are under way (maxInFlight).`);
     }
     return null;
+  }
+
+  /**
+   * Until the catalog is current, only shards of named keyspaces that merge are served. By an old catalog a key of a newer keyspace
+   * would be one of the default keyspace; its own name it has for good.
+   */
+  #refuseUnlessCurrent(parts: readonly { readonly group: GroupId }[]): Failure | null {
+    if (this.#catalogCurrent) return null;
+    const isKnown = parts.length > 0 && parts.every(({ group }) => this.#table.mergesByName(group));
+    return isKnown ? null : this.#starting();
+  }
+
+  #starting(): Failure {
+    return failureReply("no-leader", `The node is starting: waiting for ${this.#waiting?.reason}.`);
   }
 
   #answer(reply: Reply, done: ReplyCallback): void {
@@ -863,10 +908,21 @@ export class Node implements KvorumNode {
     return this.#ready && !this.#closing;
   }
 
+  measuredLegs(name: string): MeasuredLegs | null {
+    const keyspace = this.#table.keyspace(name);
+    if (keyspace === undefined || keyspace.quorum === null) return null;
+    const times = keyspace.groups.flatMap((group) => {
+      const replica = this.#running?.replicas.get(group);
+      return replica?.kind === "merging" ? (replica.machine.times ?? []) : [];
+    });
+    return legsOf(times, keyspace.quorum.r);
+  }
+
   status(): NodeStatus {
     const running = this.#running;
     const now = this.#world.clock.now();
     return describeStatus({
+      now,
       version: this.#options.version,
       identity: this.#identity,
       waiting:
@@ -898,11 +954,14 @@ export class Node implements KvorumNode {
   metrics(): NodeMetrics {
     const running = this.#running;
     const log = running?.log.stats();
-    const replicas = running === null ? [] : [...running.replicas.all()];
-    const membership = membershipMetrics(this.members());
-    return {
+    const channels = this.channels.metrics();
+    return describeMetrics({
+      self: this.#identity.node ?? nodeId(0),
+      membership: this.members(),
+      replicas: running === null ? [] : [...running.replicas.all()],
+      gone: this.#gone,
       counters: {
-        ...membership.counters,
+        ...channels.counters,
         commands_total: this.#counters.commands,
         refusals_total: this.#counters.failures,
         overloaded_total: this.#counters.overloaded,
@@ -913,7 +972,7 @@ export class Node implements KvorumNode {
         log_syncs_total: log?.syncs ?? 0,
       },
       gauges: {
-        ...membership.gauges,
+        ...channels.gauges,
         ready: this.ready ? 1 : 0,
         requests_in_flight: this.#inFlight,
         requests_waiting_for_leader: running?.router.parkedCount ?? 0,
@@ -922,12 +981,9 @@ export class Node implements KvorumNode {
         log_unsynced_bytes: running?.persister.pendingBytes ?? 0,
         overlay_bytes: running?.state.overlayBytes() ?? 0,
         watches: this.#watches.count,
-        replicas: replicas.length,
-        replicas_leading: replicas.filter((replica) => replica.kind === "ordered" && replica.isLeader).length,
-        replicas_failed: replicas.filter((replica) => replica.failure !== null).length,
         storage_healthy: this.#storageProblem === null ? 1 : 0,
       },
-    };
+    });
   }
 
   // Ending -------------------------------------------------------------------------------------------------------
@@ -941,6 +997,7 @@ export class Node implements KvorumNode {
     if (running === null) {
       this.#closing = true;
       this.#formation.close();
+      this.channels.close();
       this.#deadlines.stop();
       this.#transport.close(done);
       return;
@@ -953,6 +1010,7 @@ export class Node implements KvorumNode {
       this.#watches.closeAll();
       running.replicas.closeAll();
       running.members?.close();
+      this.channels.close();
       running.administration.close();
       this.#deadlines.expireAll();
       running.loop.schedule();

@@ -2,7 +2,8 @@
  * The replicas of this node: which there should be by the catalog, opened from what the log and the store have of them.
  *
  * A restarted node first sees an old state of its catalog. Until it knows that it has caught up, it only runs replicas of
- * which it has records; it neither founds nor deletes any: both would forget votes.
+ * which it has records; it neither founds nor deletes any: both would forget votes, or writes. The merging ones of them serve
+ * at once, which is what they are for: it may take long until a majority is there to say what is current.
  */
 import { invariant } from "../core/assert.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP, writeId } from "../core/ids.ts";
@@ -30,6 +31,8 @@ export interface ReplicaSetHost extends ReplicaHost {
   readonly self: NodeId;
   readonly timings: RaftTimings;
   readonly snapshotChunkBytes: number;
+  /** A merging replica is gone from here; what it has counted still counts. */
+  onDeleted(replica: MergingReplica): void;
   createApplier(group: GroupId, records: ShardRecords): Applier;
   /** The founding members, on a node that is one of them. */
   readonly founders: readonly NodeId[] | null;
@@ -98,6 +101,19 @@ export class ReplicaSet {
     for (const group of this.#recovered.deleted()) this.#log.drop(group);
   }
 
+  /**
+   * Merging replicas that the log has records of, where also the catalog that was found, which may be an old one, has this node as
+   * their holder. A holder never retires, so that nothing ends here by the word of an old catalog.
+   */
+  openKnown(catalog: Catalog): void {
+    const { self } = this.#host;
+    for (const group of catalog.groups) {
+      const keyspace = catalog.keyspaces.find((candidate) => candidate.name === group.keyspace)!;
+      const isKnown = this.#recovered.has(group.id) && group.replicas.includes(self);
+      if (isKnown && isMerging(keyspace.replication)) this.#followMerging(catalog, group, keyspace);
+    }
+  }
+
   /** Only once the catalog is known to be current. */
   follow(catalog: Catalog): void {
     this.#catalog = catalog;
@@ -112,7 +128,7 @@ export class ReplicaSet {
         if (!isMember && !this.#replicas.has(id) && !this.#recovered.has(id)) continue;
         if (this.#retired.has(id) && !isMember) continue;
         wanted.add(id);
-        this.#followMerging(group, keyspace);
+        this.#followMerging(catalog, group, keyspace);
         continue;
       }
       if (!isMember) continue;
@@ -132,11 +148,12 @@ export class ReplicaSet {
 
   /** A replica that takes writes for the holders of a quorum keyspace, none of which can be reached; null where that is not wanted. */
   standIn(id: GroupId): MergingReplica | null {
-    const group = this.#catalog?.groups.find((candidate) => candidate.id === id);
-    const keyspace = this.#catalog?.keyspaces.find((candidate) => candidate.name === group?.keyspace);
-    if (group === undefined || keyspace?.quorum?.sloppy !== true) return null;
+    const catalog = this.#catalog;
+    const group = catalog?.groups.find((candidate) => candidate.id === id);
+    const keyspace = catalog?.keyspaces.find((candidate) => candidate.name === group?.keyspace);
+    if (catalog === null || group === undefined || keyspace?.quorum?.sloppy !== true) return null;
     this.#retired.delete(id);
-    const replica = this.#followMerging(group, keyspace);
+    const replica = this.#followMerging(catalog, group, keyspace);
     return replica?.failure === null ? replica : null;
   }
 
@@ -159,8 +176,8 @@ export class ReplicaSet {
     if (recovered === undefined && campaign) replica.step({ type: "timer", timer: "election" });
   }
 
-  #followMerging(group: CatalogGroup, keyspace: CatalogKeyspace): MergingReplica | null {
-    const members = membersOf(this.#catalog!, group);
+  #followMerging(catalog: Catalog, group: CatalogGroup, keyspace: CatalogKeyspace): MergingReplica | null {
+    const members = membersOf(catalog, group);
     const present = this.#replicas.get(group.id);
     if (present !== undefined) {
       invariant(present.kind === "merging", "a keyspace never changes its protocol");
@@ -201,6 +218,7 @@ export class ReplicaSet {
   #delete(group: GroupId, dropped: boolean): void {
     const replica = this.#replicas.get(group)!;
     this.#replicas.delete(group);
+    if (replica.kind === "merging") this.#host.onDeleted(replica);
     replica.close("unknown-keyspace");
     this.#logger.info({ group, dropped }, "this node no longer holds the group: deleting its replica");
     this.#forget(group, dropped);

@@ -40,6 +40,11 @@ export class RoutingTable {
     return keyspace !== undefined && isMerging(keyspace.replication);
   }
 
+  /** The same, of a keyspace that its keys name: no other one can take them over. */
+  mergesByName(id: GroupId): boolean {
+    return this.merges(id) && this.#groups.get(id)?.keyspace !== DEFAULT_KEYSPACE;
+  }
+
   /** The keyspace whose name stands before the first `:` where there is such a keyspace, else the default one. */
   keyspaceOfKey(key: Uint8Array): CatalogKeyspace | undefined {
     if (this.#keyspaces.size > 1) {

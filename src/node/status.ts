@@ -1,5 +1,6 @@
 /** What a node tells about itself and its cluster. */
 import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
+import type { Millis } from "../core/machine.ts";
 import type { KeyspaceInfo, MemberState, NodeStatus, ReplicaStatus } from "./api.ts";
 import type { Catalog, CatalogGroup, CatalogNode } from "./catalog/state.ts";
 import type { Identity } from "./formation.ts";
@@ -27,6 +28,8 @@ interface StatusParts extends Pick<
   NodeStatus,
   "version" | "waiting" | "ready" | "uptimeMilliseconds" | "keyspaces" | "storage" | "loopLagMilliseconds"
 > {
+  /** By the node's clock. */
+  readonly now: Millis;
   readonly identity: Identity;
   readonly members: readonly CatalogNode[];
   readonly groups: readonly CatalogGroup[];
@@ -56,14 +59,19 @@ export function describeStatus(parts: StatusParts): NodeStatus {
     })),
     keyspaces: parts.keyspaces,
     replicas: parts.replicas
-      .map((replica) => describeReplica(replica, parts.groups))
+      .map((replica) => describeReplica(replica, parts.groups, parts.now, identity.node))
       .sort((a, b) => a.group - b.group),
     storage: parts.storage,
     loopLagMilliseconds: parts.loopLagMilliseconds,
   };
 }
 
-function describeReplica(replica: Replica, groups: readonly CatalogGroup[]): ReplicaStatus {
+function describeReplica(
+  replica: Replica,
+  groups: readonly CatalogGroup[],
+  now: Millis,
+  self: NodeId | null,
+): ReplicaStatus {
   const { group } = replica;
   const shard = groups.find((candidate) => candidate.id === group);
   const which = {
@@ -74,15 +82,28 @@ function describeReplica(replica: Replica, groups: readonly CatalogGroup[]): Rep
   };
   return replica.kind === "ordered"
     ? { ...which, ...describeOrdered(replica) }
-    : { ...which, ...describeMerging(replica) };
+    : { ...which, ...describeMerging(replica, now, self) };
 }
 
 type Which = "group" | "keyspace" | "shard" | "failed";
 
-function describeMerging(replica: MergingReplica): Omit<ReplicaStatus, Which> {
+function describeMerging(
+  replica: MergingReplica,
+  now: Millis,
+  self: NodeId | null,
+): Omit<ReplicaStatus, Which> {
   const { machine, members } = replica;
+  const { high, low } = replica.state.summary.tree.root;
+  const isHolder = members.holders.some((holder) => holder === self);
   return {
-    role: replica.failure !== null ? "failed" : replica.isReady ? "holder" : "catching up",
+    role:
+      replica.failure !== null
+        ? "failed"
+        : !isHolder
+          ? "stand-in"
+          : replica.isReady
+            ? "holder"
+            : "catching up",
     term: 0,
     leader: null,
     lastIndex: machine.lastIndex,
@@ -92,8 +113,17 @@ function describeMerging(replica: MergingReplica): Omit<ReplicaStatus, Which> {
     learners: [],
     lag: {},
     detail: machine.status(),
+    merging: {
+      root: hexadecimal(high) + hexadecimal(low),
+      exchanges: [...machine.exchanges].map(([node, { at }]) => ({
+        node,
+        milliseconds: Math.round(now - at),
+      })),
+    },
   };
 }
+
+const hexadecimal = (word: number): string => (word >>> 0).toString(16).padStart(8, "0");
 
 function describeOrdered(replica: OrderedReplica): Omit<ReplicaStatus, Which> {
   const { machine } = replica;

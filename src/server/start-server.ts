@@ -1,7 +1,7 @@
 /** One server process: the real world, a node in it, and the doors in front. */
 import { createServer } from "node:net";
 import { isAbsolute, resolve } from "node:path";
-import type { Logger, World } from "../core/world.ts";
+import type { Address, Logger, World } from "../core/world.ts";
 import type { KvorumNode } from "../node/api.ts";
 import type { Identity } from "../node/formation.ts";
 import { loadIdentity } from "../node/identity.ts";
@@ -12,6 +12,7 @@ import { NodeDisk } from "../storage/disk/node-disk.ts";
 import { lockDirectory } from "../storage/directory.ts";
 import { openLevelStore } from "../storage/state/level-store.ts";
 import { createTcpNetwork } from "../transport/tcp-network.ts";
+import { plainTcp, type SocketFactory } from "../transport/sockets.ts";
 import { type TlsIdentity, tlsSockets } from "../transport/tls-sockets.ts";
 import { measureLoopLag } from "../world/loop-lag.ts";
 import { NodeClock } from "../world/node-clock.ts";
@@ -48,6 +49,7 @@ export async function startServer(
   log: Logger,
   version: string,
   doors = ALL_DOORS,
+  route: (peer: Address) => Address = (peer) => peer,
 ): Promise<RunningServer> {
   const directory = isAbsolute(options.dataDir) ? options.dataDir : resolve(options.dataDir);
   const lock = await lockDirectory(directory);
@@ -57,7 +59,7 @@ export async function startServer(
       options.adminPasswordFile === null ? null : readAdminPassword(options.adminPasswordFile);
     const tls = openTls(options, log);
     if (tls !== null) undo.push(async () => tls.close());
-    const sockets = tls === null ? {} : { sockets: tlsSockets(tls, log) };
+    const sockets = routed(tls === null ? plainTcp : tlsSockets(tls, log), route);
     const clock = new NodeClock();
     const random = createNodeRandom();
     const world: World = {
@@ -65,7 +67,7 @@ export async function startServer(
       random,
       log,
       disk: new NodeDisk(directory, { openStore: openLevelStore }),
-      network: createTcpNetwork({ clock, random, log, ...sockets }),
+      network: createTcpNetwork({ clock, random, log, sockets }),
     };
     const ports = {
       resp: doors.resp ? await settlePort(options.host, options.respPort) : null,
@@ -105,6 +107,11 @@ export async function startServer(
     throw error;
   }
 }
+
+const routed = (sockets: SocketFactory, route: (peer: Address) => Address): SocketFactory => ({
+  ...sockets,
+  connect: (peer) => sockets.connect(route(peer)),
+});
 
 /** Null: nothing is encrypted. */
 function openTls({ tls: { cert, key, ca } }: ServerOptions, log: Logger): TlsFilesIdentity | null {

@@ -69,6 +69,17 @@ export class Clients {
     this.#execute(this.#processes++, null, host, first, () => this.inTurn(host, rest, timeout), { timeout });
   }
 
+  /** As `inTurn`, by every typed client there is, in its own session. */
+  inSessions(operations: readonly PlannedOperation[]): void {
+    for (const client of this.#typed.values()) this.#inSession(client, operations);
+  }
+
+  #inSession(client: TypedClient, [first, ...rest]: readonly PlannedOperation[]): void {
+    if (first === undefined) return;
+    const host = this.#cluster.hosts[0]!.name;
+    this.#execute(this.#processes++, client, host, first, () => this.#inSession(client, rest));
+  }
+
   /** `place`: which of the clients it is, whatever its process is called by now. */
   #think(place: number, process: number): void {
     if (!this.#running) return;

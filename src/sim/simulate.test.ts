@@ -4,7 +4,7 @@ import { FAULT_NAMES, type FaultName } from "./faults/table.ts";
 import { MIX_NAMES } from "./mixes.ts";
 import { describeReplay } from "./replay.ts";
 import { type SimulationOptions, simulate } from "./simulate.ts";
-import { WORKLOAD_NAMES } from "./workloads/workloads.ts";
+import { workloadsFor } from "./workloads/workloads.ts";
 
 const options = (seed: number, changes: Partial<SimulationOptions> = {}): SimulationOptions => ({
   seed,
@@ -31,7 +31,7 @@ describe.each(MIX_NAMES)("registers in the mix %s", (mix) => {
   test.each(seeds(1, 3))("seed %i", (seed) => check(options(seed, { mix })));
 });
 
-describe.each(WORKLOAD_NAMES)("the workload %s", (workload) => {
+describe.each(workloadsFor(false))("the workload %s", (workload) => {
   test.each(["crashes", "everything"] as const)("in the mix %s", (mix) =>
     check(options(11, { workload, mix }), 4),
   );

@@ -167,6 +167,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   const recoveredAt = scheduler.now();
   for (const host of cluster.hosts)
     clients.inTurn(host.name, workload.keys.map(workload.lastRead), ANSWER_LIMIT_MS);
+  if (workload.lastOfSession !== undefined) clients.inSessions(workload.keys.map(workload.lastOfSession));
   scheduler.runUntil(() => clients.idle, recoveredAt + HEAL_LIMIT_MS);
 
   if (workload.watched !== undefined) {
@@ -175,7 +176,7 @@ export function simulate(options: SimulationOptions): SimulationResult {
   }
 
   const operations = pairOperations(clients.events);
-  const lively = checkLiveness(operations, {
+  const lively = checkLiveness(withoutExcused(operations, nemesis), {
     healedAt: recoveredAt - ANSWER_LIMIT_MS,
     within: ANSWER_LIMIT_MS,
     endedAt: Infinity,
@@ -259,6 +260,14 @@ function circumstancesOf(cluster: SimulatedCluster, { lostDisks }: Nemesis): Cir
     fresh: !sloppy && r + w > (keyspace?.replicas ?? 1),
   };
 }
+
+/** What a session has seen may have been lost with a disk before anybody else had it: then no node has it any more. */
+const withoutExcused = (operations: readonly Operation[], { lostDisks }: Nemesis): readonly Operation[] =>
+  lostDisks === 0
+    ? operations
+    : operations.filter(
+        ({ node, error }) => node !== undefined || (error !== "behind" && error !== "timeout"),
+      );
 
 function groupsOf(cluster: SimulatedCluster): readonly GroupId[] {
   const shards = cluster.hosts.find(({ node }) => node !== null)?.node?.shards() ?? [];

@@ -1,8 +1,10 @@
 /** The like button of examples/likes under what it is about: double clicks, lost answers, a node that dies. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Cluster } from "../../examples/likes/cluster.ts";
 import { FrontEnd } from "../../examples/likes/front-end.ts";
+import type { Replication } from "../../examples/likes/likes.ts";
 import { SimulatedRandom } from "../../src/sim/simulated-random.ts";
-import { TestCluster } from "../cluster/cluster.testkit.ts";
+import { TestCluster, until } from "../cluster/cluster.testkit.ts";
 import { ask, insist } from "./browser.testkit.ts";
 
 const FRONT_ENDS = 3;
@@ -27,7 +29,16 @@ describe("the like button", () => {
     for (let number = 1; number <= FRONT_ENDS; number++) {
       const random = new SimulatedRandom(number);
       const chance = () => random.next();
-      frontEnds.push(await FrontEnd.start({ url, port: 0, number, frontEnds: addresses, chance }));
+      frontEnds.push(
+        await FrontEnd.start({
+          cluster: url,
+          replication: "raft",
+          port: 0,
+          number,
+          frontEnds: addresses,
+          chance,
+        }),
+      );
     }
   });
 
@@ -110,3 +121,51 @@ describe("the like button", () => {
     expect((await fetch(`${addresses()[0]}/../front-end.ts`)).status).toBe(404);
   });
 });
+
+describe.each<Replication>(["raft", "gossip"])(
+  "the like button on %s, with a cable pulled",
+  (replication) => {
+    let cluster: Cluster;
+    const frontEnds: FrontEnd[] = [];
+    const at = (number: number): string => frontEnds[number - 1]!.address;
+    const like = async (number: number, user: string) =>
+      (await ask("POST", `${at(number)}/api/pages/home/likes`, { user }, `a-like-of-${user}`)).status;
+    const users = async (number: number) =>
+      ((await ask("GET", `${at(number)}/api/pages/home`)).body as { counts?: { users: number } }).counts
+        ?.users;
+    const cutOff = async (isCut: boolean) =>
+      (await ask("PUT", `${at(2)}/api/cut-off`, { cutOff: isCut })).body;
+
+    beforeAll(async () => {
+      cluster = await Cluster.start();
+      for (let number = 1; number <= FRONT_ENDS; number++)
+        frontEnds.push(await FrontEnd.start({ cluster, replication, port: 0, number, frontEnds: () => [] }));
+    });
+
+    afterAll(async () => {
+      await Promise.all(frontEnds.map((frontEnd) => frontEnd.close()));
+      frontEnds.length = 0;
+      await cluster.close();
+    });
+
+    test("the cut-off front end takes likes on gossip only; when the cable is back, all front ends agree", async () => {
+      expect(await like(1, "ann")).toBe(200);
+      await until(async () => (await users(2)) === 1, 10_000, "the like at the other front end");
+      expect(await cutOff(true)).toEqual({ cutOff: [2] });
+
+      const takesLikes = replication === "gossip";
+      expect(await like(2, "bob")).toBe(takesLikes ? 200 : 503);
+      expect(await users(2)).toBe(takesLikes ? 2 : undefined);
+      // The larger side finds a leader, if it has lost one, and goes on either way.
+      for (const user of ["cat", "dan"])
+        await until(async () => (await like(1, user)) === 200, 10_000, "the larger side");
+      await until(async () => (await users(3)) === 3, 10_000, "the likes of the larger side");
+
+      expect(await cutOff(false)).toEqual({ cutOff: [] });
+      // What was refused, or left open, is clicked again under its own id.
+      await until(async () => (await like(2, "bob")) === 200, 10_000, "the healed side");
+      for (const number of [1, 2, 3])
+        await until(async () => (await users(number)) === 4, 10_000, `all likes at front end ${number}`);
+    });
+  },
+);

@@ -6,6 +6,11 @@ import { FuzzCluster } from "../../src/protocols/raft/fuzz.testkit.ts";
 import { drawSchedule, type Strike } from "../../src/sim/faults/schedule.ts";
 import type { FaultName } from "../../src/sim/faults/table.ts";
 import { type MembershipTrial, TRIALS, tryMembership } from "../../src/sim/membership-trials.ts";
+import {
+  MERGING_STORIES,
+  type MergingStory,
+  tryMergingStory,
+} from "../../src/sim/merging-stories.testkit.ts";
 import type { MixName } from "../../src/sim/mixes.ts";
 import { type SimulationOptions, simulate } from "../../src/sim/simulate.ts";
 import { SimulatedRandom } from "../../src/sim/simulated-random.ts";
@@ -27,6 +32,9 @@ interface Scenario {
   /** How long they last, as a part of what is usual. */
   readonly lasts: number;
   readonly cluster?: NonNullable<SimulationOptions["cluster"]>;
+  /** Default: raft. */
+  readonly replication?: SimulationOptions["replication"];
+  readonly quorum?: NonNullable<SimulationOptions["quorum"]>;
 }
 
 /** What the world is like stands in the scenarios. */
@@ -47,6 +55,12 @@ const USUAL = {
   interval: 500,
   lasts: 0.4,
 } as const;
+
+const MERGING = { ...USUAL, workload: "merging-counters", lasts: 0.4 } as const;
+const UNEVEN_LINKS = {
+  network: { delayMin: 1, delayMax: 60, dropProbability: 0.01, reorderProbability: 0.05 },
+};
+const READS_SEE_ALL = { replication: "quorum", quorum: { r: 2, w: 2, sloppy: false } } as const;
 
 const SCENARIOS = {
   partitions: {
@@ -168,6 +182,28 @@ const SCENARIOS = {
     faults: ["clock-jump", "crash", "isolate"],
     lasts: 0.3,
   },
+  "gossip-counters": {
+    ...MERGING,
+    meaning: "counters that merge by gossip; uneven links, partitions, crashes",
+    replication: "gossip",
+    faults: [...PARTITIONS, ...CRASHES],
+    cluster: UNEVEN_LINKS,
+  },
+  "gossip-sets": {
+    ...MERGING,
+    meaning: "sets that merge by gossip; uneven links, partitions",
+    workload: "merging-sets",
+    replication: "gossip",
+    faults: PARTITIONS,
+    cluster: UNEVEN_LINKS,
+  },
+  "strict-quorums": {
+    ...MERGING,
+    ...READS_SEE_ALL,
+    meaning: "R + W > N without stand-ins; slow disks, partitions, crashes",
+    faults: [...PARTITIONS, ...CRASHES],
+    cluster: { disk: SLOW_DISKS, network: { delayMin: 1, delayMax: 30 } },
+  },
 } as const satisfies Record<string, Scenario>;
 
 const QUICK_LINKS = { delayMin: 0.5, delayMax: 8 };
@@ -201,7 +237,18 @@ type TwoLeadersName = keyof typeof TWO_LEADERS;
 const isTwoLeaders = (name: ScenarioName): name is TwoLeadersName => Object.hasOwn(TWO_LEADERS, name);
 
 /** `raft`: the fuzzer of the protocol, whose invariants are those of the paper. */
-export type ScenarioName = keyof typeof SCENARIOS | TwoLeadersName | "members" | "pipelines" | "raft";
+export type ScenarioName =
+  | keyof typeof SCENARIOS
+  | TwoLeadersName
+  | `story: ${MergingStory}`
+  | "members"
+  | "pipelines"
+  | "raft";
+
+const STORY = "story: ";
+
+const storyOf = (name: ScenarioName): MergingStory | null =>
+  name.startsWith(STORY) ? (name.slice(STORY.length) as MergingStory) : null;
 
 export function describeScenario(name: ScenarioName): string {
   if (name === "raft") return "the fuzzer of the protocol alone, with the invariants of the paper";
@@ -209,7 +256,9 @@ export function describeScenario(name: ScenarioName): string {
     return "five nodes without clients, looked at while one dies, a link is cut one way, and one stands still";
   if (name === "pipelines")
     return "clients that pipeline through the RESP door of simulated nodes, on uneven links";
-  return isTwoLeaders(name) ? TWO_LEADERS[name].meaning : SCENARIOS[name].meaning;
+  const story = storyOf(name);
+  if (story !== null) return MERGING_STORIES[story].meaning;
+  return isTwoLeaders(name) ? TWO_LEADERS[name].meaning : SCENARIOS[name as keyof typeof SCENARIOS].meaning;
 }
 
 /** Runs one history. What is wrong with it, in sentences. */
@@ -218,14 +267,17 @@ export function runScenario(name: ScenarioName, seed: number): readonly string[]
   if (name === "members") return runMembers(seed);
   if (name === "pipelines") return runPipelines(seed);
   if (isTwoLeaders(name)) return runTwoLeaders(TWO_LEADERS[name], seed);
-  const scenario: Scenario = SCENARIOS[name];
-  const { nodes, workload, clients, shards, duration, cluster } = scenario;
+  const story = storyOf(name);
+  if (story !== null) return tryMergingStory(story, seed);
+  const scenario: Scenario = SCENARIOS[name as keyof typeof SCENARIOS];
+  const { nodes, workload, clients, shards, duration, cluster, quorum, replication = "raft" } = scenario;
   return simulate({
     seed,
     nodes,
     workload,
     mix: MIX,
-    replication: "raft",
+    replication,
+    ...(quorum === undefined ? {} : { quorum }),
     shards,
     clients,
     duration,

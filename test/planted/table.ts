@@ -15,6 +15,11 @@ export interface Catch {
 export type Catches = Readonly<Record<string, Catch>>;
 
 const CHECKERS: readonly (readonly [RegExp, string])[] = [
+  [/^story:/, "a story"],
+  [/the nodes show different values/, "convergence"],
+  [/were acknowledged before it began/, "reads that see every acknowledged write"],
+  [/counted twice|increments of .* are lost/, "growth"],
+  [/and is there again|was added to .* and is lost|and nobody has added it/, "elements"],
   [/^membership:/, "what nodes hold of each other"],
   [/^violated: watchers:/, "what watchers were told"],
   [/is not linearizable/, "linearizability"],

@@ -9,8 +9,19 @@ const $ = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-const { frontEnds } = await (await fetch("/api/front-ends")).json();
-let next = frontEnds.indexOf(location.origin);
+const EVERY_SECOND_MS = 1000;
+const READ_PATIENCE_MS = 1500;
+const PROMISES = {
+  raft: "Replicated by raft: a majority of the nodes decides, so there is one truth, and none to be had on the smaller side of a cut.",
+  gossip:
+    "Replicated by gossip: every node takes likes, so both sides of a cut go on, differ, and agree again once it is over.",
+};
+
+const around = await (await fetch("/api/front-ends")).json();
+const { frontEnds, replication } = around;
+let { cutOff } = around;
+const own = frontEnds.indexOf(location.origin);
+let next = own;
 
 $("user").value = localStorage.getItem("user") ?? `guest ${Math.floor(1000 + Math.random() * 9000)}`;
 $("user").addEventListener("change", () => {
@@ -26,10 +37,17 @@ $("crowd").addEventListener("click", () => {
 });
 $("reset").addEventListener("click", () => fetch(`/api/pages/${PAGE}`, { method: "DELETE" }).then(refresh));
 for (const id of ["lose-cluster", "lose-browser"]) $(id).addEventListener("change", setFaults);
+$("cut-off").addEventListener("change", setCutOff);
 
 const events = new EventSource(`/api/pages/${PAGE}/events`);
 events.addEventListener("message", ({ data }) => show(JSON.parse(data)));
+$("cutting").hidden = cutOff === null;
+$("replication").textContent = PROMISES[replication];
+if (replication === "gossip")
+  $("counted-about").textContent =
+    "Not to be had: keyspaces that merge take no idempotency key, and the client’s types say so.";
 await refresh();
+void lookAround();
 
 function me() {
   return $("user").value.trim();
@@ -45,7 +63,8 @@ async function click(what, user) {
   const first = next;
   next = (next + 1) % frontEnds.length;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    const at = (first + attempt) % frontEnds.length;
+    const there = reachable();
+    const at = there[(first + attempt) % there.length];
     const name = `front end ${at + 1}`;
     try {
       const response = await fetch(`${frontEnds[at]}/api/pages/${PAGE}/${what}`, {
@@ -60,7 +79,7 @@ async function click(what, user) {
       }
       const { error } = await response.json();
       note(line, "lost", `${name}: ${error.message}`);
-      if (response.status < 500) return;
+      if (response.status < 500 || (error.definite && there.length === 1)) return;
     } catch {
       // Lost on the way there or on the way back: nobody here can tell, so it is sent again.
       note(line, "lost", `${name}: no answer`);
@@ -68,6 +87,59 @@ async function click(what, user) {
     await sleep(100 * 2 ** Math.min(attempt, 5) * Math.random());
   }
   note(line, "lost", "given up");
+}
+
+/** Which front ends are on this side of a cut. */
+function reachable() {
+  const all = frontEnds.map((_, at) => at);
+  if (isCutOff(own)) return [own];
+  return all.filter((at) => !isCutOff(at));
+}
+
+function isCutOff(at) {
+  return cutOff?.includes(at + 1) ?? false;
+}
+
+async function setCutOff() {
+  const body = JSON.stringify({ cutOff: $("cut-off").checked });
+  await fetch("/api/cut-off", { method: "PUT", headers: { "content-type": "application/json" }, body });
+}
+
+/** A browser that sees through every cut, so that both sides stand beside each other. */
+async function lookAround() {
+  for (;;) {
+    ({ cutOff } = await (await fetch("/api/front-ends")).json());
+    $("cut-off").checked = isCutOff(own);
+    const seen = await Promise.all(frontEnds.map(usersAt));
+    $("sides").replaceChildren(...seen.map(sideOf));
+    await sleep(EVERY_SECOND_MS);
+  }
+}
+
+async function usersAt(frontEnd) {
+  try {
+    const response = await fetch(`${frontEnd}/api/pages/${PAGE}`, {
+      signal: AbortSignal.timeout(READ_PATIENCE_MS),
+    });
+    return response.ok ? (await response.json()).counts.users : null;
+  } catch {
+    // No answer in time.
+    return null;
+  }
+}
+
+function sideOf(users, at) {
+  const side = document.createElement("li");
+  const name = document.createElement("span");
+  name.textContent = `front end ${at + 1}${at === own ? " (this one)" : ""}`;
+  const count = document.createElement("strong");
+  count.textContent = users === null ? "?" : number.format(users);
+  const state = document.createElement("span");
+  const words = [isCutOff(at) ? "cut off" : "connected", ...(users === null ? ["cannot tell"] : [])];
+  state.textContent = words.join(", ");
+  side.className = users === null ? "mute" : isCutOff(at) ? "cut" : "";
+  side.append(name, count, state);
+  return side;
 }
 
 async function setFaults() {
@@ -98,9 +170,9 @@ async function refresh() {
 
 function show({ repeated, counted, users, clicks }) {
   for (const [id, count] of Object.entries({ repeated, counted, users, clicks }))
-    $(id).textContent = number.format(count);
+    $(id).textContent = count === null ? "–" : number.format(count);
   judge("repeated", repeated - clicks);
-  judge("counted", counted - clicks);
+  if (counted !== null) judge("counted", counted - clicks);
   $("users-verdict").dataset.right = "true";
   $("users-verdict").textContent = clicks === 0 ? "" : "each user once";
   if (clicks === 0) for (const id of ["repeated", "counted"]) $(`${id}-verdict`).textContent = "";

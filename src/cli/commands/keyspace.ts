@@ -6,20 +6,23 @@ import {
   type KeyspaceInfo,
   PLACEMENTS,
   REPLICATIONS,
+  isMerging,
 } from "../../node/api.ts";
 import { summaryOf } from "../../node/catalog/keyspace.ts";
 import { explainKeyspace } from "../../node/explain.ts";
 import type { AdminInput } from "../../server/security/administer.ts";
 import { parseBytes } from "../../server/notation.ts";
 import type { CliContext } from "../context.ts";
-import { clusterView } from "../cluster-status.ts";
+import { clusterView, type ShardView } from "../cluster-status.ts";
 import { CliError, usage } from "../failure.ts";
 import { administer, nodeUrls, reachNode } from "../http-client.ts";
 import { addHelp, command, URL_OPTION } from "../help.ts";
+import type { Style } from "../text/style.ts";
 import { table } from "../text/table.ts";
 import { nearest } from "../text/suggest.ts";
-import { bytes, plural } from "../text/units.ts";
+import { bytes, duration, plural } from "../text/units.ts";
 import { wrap } from "../text/wrap.ts";
+import { rootsText } from "./status.ts";
 
 interface UrlFlag {
   readonly url?: string;
@@ -289,15 +292,16 @@ async function describeText(
       return `  ${style.dim(name!.padEnd(12))} ${wrapped}\n`;
     })
     .join("");
-  const rows = view.shards
-    .filter((shard) => shard.keyspace === info.name && shard.group !== 0)
-    .map((shard) => [
-      String(shard.shard),
-      String(shard.group),
-      shard.leader ?? (shard.merging ? "-" : style.red("none")),
-      shard.replicas.map((replica) => replica.node).join(" "),
-      shard.commitIndex === null ? "-" : String(shard.commitIndex),
-    ]);
+  const shards = view.shards.filter((shard) => shard.keyspace === info.name && shard.group !== 0);
+  if (isMerging(info.replication))
+    return `${style.bold(info.name)}\n${lines}\n${mergingTable(shards, style)}`;
+  const rows = shards.map((shard) => [
+    String(shard.shard),
+    String(shard.group),
+    shard.leader ?? style.red("none"),
+    shard.replicas.map((replica) => replica.node).join(" "),
+    shard.commitIndex === null ? "-" : String(shard.commitIndex),
+  ]);
   const columns = [
     { title: "SHARD", align: "right" },
     { title: "GROUP", align: "right" },
@@ -306,4 +310,22 @@ async function describeText(
     { title: "COMMIT", align: "right" },
   ] as const;
   return `${style.bold(info.name)}\n${lines}\n${table(columns, rows, style)}`;
+}
+
+function mergingTable(shards: readonly ShardView[], style: Style): string {
+  const columns = [
+    { title: "SHARD", align: "right" },
+    { title: "GROUP", align: "right" },
+    { title: "REPLICAS" },
+    { title: "ROOTS" },
+    { title: "LAST EXCHANGE" },
+  ] as const;
+  const rows = shards.map(({ shard, group, replicas, equal }) => [
+    String(shard),
+    String(group),
+    replicas.map(({ node, role }) => (role === "holder" ? node : `${node} ${style.yellow(role)}`)).join("  "),
+    equal === null ? "-" : rootsText(equal, style),
+    replicas.map(({ exchanged }) => (exchanged === null ? "-" : duration(exchanged))).join("  "),
+  ]);
+  return table(columns, rows, style);
 }

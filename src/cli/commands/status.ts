@@ -183,15 +183,21 @@ function shardTable(shards: readonly ShardView[], style: Style): string {
     shard.leader === null ? (shard.merging ? "-" : style.red("none")) : style.bold(shard.leader),
     shard.term === null ? "-" : String(shard.term),
     shard.commitIndex === null ? "-" : String(shard.commitIndex),
-    shard.replicas.map((replica) => replicaText(replica, shard.leader, style)).join("  "),
+    shard.replicas.map((replica) => replicaText(replica, shard.leader, style)).join("  ") +
+      (shard.equal === null ? "" : `  ${rootsText(shard.equal, style)}`),
   ]);
   return table(columns, rows, style);
 }
+
+export const rootsText = (equal: boolean, style: Style): string =>
+  equal ? style.green("equal") : style.yellow("differ");
 
 function replicaText(replica: ShardView["replicas"][number], leader: string | null, style: Style): string {
   if (replica.failed !== null) return style.red(`${replica.node} failed`);
   if (replica.node === leader) return style.green(`${replica.node}*`);
   if (replica.role === "unreachable") return style.red(`${replica.node} ?`);
+  if (replica.role === "catching up" || replica.role === "stand-in")
+    return `${replica.node} ${style.yellow(replica.role)}`;
   const learner = replica.role === "learner" ? " learner" : "";
   return `${replica.node}${learner}${replica.lag === null ? "" : ` ${lagText(replica.lag, style)}`}`;
 }

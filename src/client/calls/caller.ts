@@ -10,7 +10,7 @@ import type { Delivery, Repetition } from "../machine/outcome.ts";
 import { encodeText } from "../schema/codec.ts";
 import type { ClientOperation } from "../transport.ts";
 import { mergingRepetition, readProblem, writeProblem } from "./merging.ts";
-import type { CallDefaults, ReadOptions, WriteOptions } from "./options.ts";
+import type { CallDefaults, OfQuorum, ReadOptions, WriteOptions } from "./options.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 /** Nodes do not wait longer either. */
@@ -35,7 +35,7 @@ export class Caller {
     this.#defaults = defaults;
   }
 
-  read(target: Target, operation: ClientOperation, options: ReadOptions = {}): Promise<Reply> {
+  read(target: Target, operation: ClientOperation, options: ReadOptions & OfQuorum = {}): Promise<Reply> {
     const { hedgeAfter } = { ...this.#defaults, ...options };
     const merging = this.#mergingKeyspace(target);
     if (merging !== null) {
@@ -58,6 +58,7 @@ export class Caller {
       // What the client asks for by default does not concern keyspaces that merge: they have but one way of reading.
       consistency: merging === null ? consistency : "stale",
       maxStaleness: merging === null ? (maxStaleness ?? null) : null,
+      quorum: options.quorum ?? null,
       idempotency: null,
       hedgeAfter: hedgeAfter ?? null,
     });
@@ -67,7 +68,7 @@ export class Caller {
     target: Target,
     operation: ClientOperation,
     kind: WriteKind,
-    options: WriteOptions = {},
+    options: WriteOptions & OfQuorum = {},
   ): Promise<Reply> {
     const { delivery, idempotencyKey, idempotencyLifetime } = options;
     const merging = this.#mergingKeyspace(target);
@@ -102,8 +103,9 @@ export class Caller {
       operation,
       write: true,
       repetition,
-      consistency: "linearizable",
+      consistency: merging === null ? "linearizable" : "stale",
       maxStaleness: null,
+      quorum: options.quorum ?? null,
       idempotency,
       hedgeAfter: null,
     });

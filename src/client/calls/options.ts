@@ -52,15 +52,25 @@ export type WriteOptions = Bounds & (Delivered<Delivery> | Keyed);
  */
 export type ConditionalWriteOptions = Bounds & (Delivered<"exactly-once" | "at-most-once"> | Keyed);
 
+/** How many replicas one call reaches. */
+export interface OfQuorum {
+  /**
+   * Of quorum keyspaces: how many replicas a read asks (R), or how many have a write on disk before it is acknowledged (W), from 1 to the keyspace's
+   * replicas. Default: what the keyspace says. On a gossip keyspace it is a `contradiction`.
+   */
+  readonly quorum?: number;
+}
+
 /** Of keyspaces that merge: their replicas share no order, so no read can ask for the newest state, or for one that it has seen. */
 export type MergingReadOptions = Bounds &
+  OfQuorum &
   Hedging & { readonly consistency?: never; readonly maxStaleness?: never };
 
 /**
  * Of keyspaces that merge: no replica knows what another one has done, so nothing is exactly-once. By default an increment is
  * at-most-once, and everything else, which can be repeated without harm, at-least-once.
  */
-export type MergingWriteOptions = Bounds & Delivered<"at-most-once" | "at-least-once">;
+export type MergingWriteOptions = Bounds & OfQuorum & Delivered<"at-most-once" | "at-least-once">;
 
 interface Defaults {
   /** Default 5000 ms. */

@@ -14,6 +14,7 @@ import type {
 } from "./merging.ts";
 import type { RegisterKeyspace } from "./register.ts";
 import type { SetKeyspace } from "./set.ts";
+import type { SiblingRegisterKeyspace } from "./sibling-register.ts";
 
 const KEYSPACES = {
   notes: register({ codec: text(), replication: "quorum", quorum: { r: 1, w: 2 } }),
@@ -55,8 +56,10 @@ describe("a keyspace that merges", () => {
     const { cluster, db, let: letPass } = await story();
     const there = cluster.topology().keyspaces.find(({ name }) => name === "notes");
     expect(there).toMatchObject({ replication: "quorum", quorum: { r: 1, w: 2 } });
-    await letPass(db.notes.set("a", "hello"));
+    await letPass(db.notes.set("a", "hello", { quorum: 3 }));
     expect(await letPass(db.notes.get("a"))).toBe("hello");
+    expect(await letPass(db.notes.get("a", { quorum: 2 }))).toBe("hello");
+    expect(cluster.seen.map(({ request }) => request.quorum)).toEqual([3, null, 2]);
     expect(await letPass(db.likes.increment("post"))).toBe(1);
     expect(await letPass(db.likers.add("post", "ada"))).toBe(true);
     expect(await letPass(db.likers.all("post"))).toEqual(["ada"]);
@@ -74,6 +77,19 @@ describe("a keyspace that merges", () => {
     expect(db.status().sessions).toBe(0);
   });
 
+  test("sends what asks for siblings and resolves them, once, to where the key lives", async () => {
+    const { cluster, db, let: letPass } = await story();
+    const none = /no concurrent values/;
+    // The cluster of these tests keeps everything in order, and says so.
+    await expect(letPass(db.notes.siblings("a"))).rejects.toThrow(none);
+    await expect(letPass(db.notes.resolve("a", new Uint8Array([0, 0]), "b"))).rejects.toThrow(none);
+    const sent = cluster.seen.map(({ request: { operation } }) =>
+      operation.kind === "command" ? operation.name : "",
+    );
+    expect(sent).toEqual([".siblings", ".resolve"]);
+    expectTypeOf<RegisterKeyspace<string>>().not.toHaveProperty("siblings");
+  });
+
   test("is asked by what the client otherwise asks for: neither freshness nor sessions", async () => {
     const {
       cluster,
@@ -83,9 +99,10 @@ describe("a keyspace that merges", () => {
     await letPass(db.notes.set("a", "hello"));
     await letPass(db.notes.get("a"));
     expect(cluster.violations).toEqual([]);
-    expect(cluster.seen.map(({ request }) => [request.consistency, request.envelope])[1]).toEqual([
-      "stale",
-      null,
+    const seen = cluster.seen.map(({ request }) => [request.consistency, request.envelope]);
+    expect(seen).toEqual([
+      ["stale", null],
+      ["stale", null],
     ]);
   });
 
@@ -199,7 +216,7 @@ describe("what it cannot keep", () => {
   });
 
   test("is everything that the types leave out: the classes can do what is left", () => {
-    expectTypeOf<RegisterKeyspace<string>>().toExtend<MergingRegisterKeyspace<string>>();
+    expectTypeOf<SiblingRegisterKeyspace<string>>().toExtend<MergingRegisterKeyspace<string>>();
     expectTypeOf<CounterKeyspace>().toExtend<MergingCounterKeyspace>();
     expectTypeOf<SetKeyspace<string>>().toExtend<MergingSetKeyspace<string>>();
     expectTypeOf<MapKeyspace<number>>().toExtend<MergingMapKeyspace<number>>();

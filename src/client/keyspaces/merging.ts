@@ -11,6 +11,7 @@ import type { Millis } from "../../core/machine.ts";
 import type { MergingReadOptions, MergingWriteOptions } from "../calls/options.ts";
 import type { Expiry } from "./register.ts";
 import type { KeyPage } from "./scan.ts";
+import type { Siblings } from "./sibling-register.ts";
 
 export interface MergingScanOptions extends MergingPageSize {
   /** Only keys that begin with it. */
@@ -49,6 +50,10 @@ export interface MergingRegisterKeyspace<In, Out = In> extends MergingKeyspace {
   /** In the order of the keys; undefined for those that are not there. */
   getMany(keys: readonly string[], options?: MergingReadOptions): Promise<(Out | undefined)[]>;
   set(key: string, value: In, options?: MergingWriteOptions & Expiry): Promise<void>;
+  /** All concurrent values. A definite `contradiction` unless the keyspace was made with `conflicts: "siblings"`. */
+  siblings(key: string, options?: MergingReadOptions): Promise<Siblings<Out>>;
+  /** Puts `value` in the place of the siblings that came with the token; what was written since stays beside it. */
+  resolve(key: string, token: Uint8Array, value: In, options?: MergingWriteOptions): Promise<void>;
   /** Whether the key was there. */
   delete(key: string, options?: MergingWriteOptions): Promise<boolean>;
   /** Like `keys`, with the values. */

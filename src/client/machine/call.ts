@@ -27,6 +27,8 @@ export interface CallSpec {
   readonly idempotency: IdempotencyEnvelope | null;
   /** Of stale reads, in milliseconds; null: without a bound. */
   readonly maxStaleness: Millis | null;
+  /** On quorum keyspaces; null: what the keyspace says. */
+  readonly quorum: number | null;
   /** On the clock of `step`. */
   readonly deadline: Millis;
   /** Milliseconds after which a read that has no answer is also sent to another node; null: never. */

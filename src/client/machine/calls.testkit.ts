@@ -20,6 +20,7 @@ export function writeTo(key: string, now: number, more: Partial<CallSpec> = {}):
     repetition: "exactly-once",
     consistency: "linearizable",
     maxStaleness: null,
+    quorum: null,
     idempotency: null,
     deadline: now + 10_000,
     hedgeAfter: null,

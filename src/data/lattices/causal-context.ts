@@ -111,17 +111,23 @@ function contains(larger: CausalContext, smaller: CausalContext): boolean {
 }
 
 const positive: Codec<number> = { encode: counts.encode, decode: readPositive };
+/** As distances: of many dots, most take one byte. */
 const ascending: Codec<readonly number[]> = {
   encode(writer, counters) {
     writer.varint(counters.length);
-    for (const counter of counters) writer.varint(counter);
+    let last = 0;
+    for (const counter of counters) {
+      writer.varint(counter - last);
+      last = counter;
+    }
   },
   decode(reader) {
     const counters: number[] = [];
+    let last = 0;
     for (let left = readPositive(reader); left > 0; left--) {
-      const counter = readPositive(reader);
-      if (counter <= (counters.at(-1) ?? 0)) throw new CodecError("dots out of order");
-      counters.push(counter);
+      last += readPositive(reader);
+      if (!Number.isSafeInteger(last)) throw new CodecError("a dot beyond all counters");
+      counters.push(last);
     }
     return counters;
   },

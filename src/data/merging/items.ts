@@ -9,7 +9,7 @@ import { MerkleTree } from "../../core/merkle-tree.ts";
 import type { LoadedRange, RangeRequest, RecordWriter } from "../../core/records.ts";
 import { u64 } from "../header.ts";
 import { fromBytes, toBytes } from "../lattices/index.ts";
-import { type Address, type Kind, KINDS, splitAddress, STRING } from "./address.ts";
+import { type Address, type Kind, KINDS, type Span, splitAddress, STRING } from "./address.ts";
 import { type Cell, expiryOf } from "./cells.ts";
 import { type Store, storesOf } from "./delta.ts";
 import type { Meta } from "./meta.ts";
@@ -52,6 +52,13 @@ export class Items {
       const reader = new ByteReader(value);
       this.tree.restore(leaf, { high: reader.u32(), low: reader.u32() });
     }
+  }
+
+  /** Nothing is in these leaves: said by the tree, without a look at the index. */
+  areEmpty(first: number, last: number): boolean {
+    for (let leaf = first; leaf <= last; leaf++)
+      if (!this.tree.has(this.tree.firstLeaf + leaf, 0, 0)) return false;
+    return true;
   }
 
   bytes(address: string): Uint8Array | undefined {
@@ -137,9 +144,18 @@ export function indexId(address: string): string {
 export const addressOfIndexId = (id: string): string => id.slice(4);
 
 /** Where the index names the items of a leaf. */
-export function spanOfLeaf(leaf: number): { readonly from: string; readonly to: string | null } {
-  const end = (leaf + 1) * HASHES_PER_LEAF;
-  return { from: u32(leaf * HASHES_PER_LEAF), to: end === 2 ** 32 ? null : u32(end) };
+export function spanOfLeaves(first: number, last: number): Span {
+  const end = (last + 1) * HASHES_PER_LEAF;
+  return { from: u32(first * HASHES_PER_LEAF), to: end === 2 ** 32 ? null : u32(end) };
+}
+
+/** The leaves that a part of the index touches. */
+export function leavesOfSpan({ from, to }: Span): { readonly first: number; readonly last: number } {
+  const leafAt = (id: string): number => {
+    const bytes = binaryBytes(id.padEnd(4, "\0"));
+    return Math.floor(new ByteReader(bytes).u32() / HASHES_PER_LEAF);
+  };
+  return { first: leafAt(from), last: to === null ? 2 ** 32 / HASHES_PER_LEAF - 1 : leafAt(to) };
 }
 
 function u32(value: number): string {

@@ -36,7 +36,7 @@ import type { Reply } from "../../core/reply.ts";
 export const MOST_ELEMENTS = 100_000;
 
 export const TOO_LARGE = new Failure(
-  `ERR the collection has more than ${MOST_ELEMENTS} elements; use SSCAN or HSCAN, and SREM or HDEL`,
+  `ERR the collection has more than ${MOST_ELEMENTS} elements; walk with SSCAN or HSCAN, remove with SREM or HDEL piece by piece`,
   "too-large",
 );
 

@@ -1,13 +1,27 @@
 /** A delta of another replica being joined: loads what its scopes cover here, and then changes everything at once. */
 import { invariant } from "../../core/assert.ts";
 import type { LoadedRange } from "../../core/records.ts";
-import { type CausalContext, causalContexts, cloudSize, contextOf, type Dot } from "../lattices/index.ts";
+import {
+  type CausalContext,
+  causalContexts,
+  cloudSize,
+  contextOf,
+  type Dot,
+  knows,
+} from "../lattices/index.ts";
 import { splitAddress } from "./address.ts";
 import type { LoadStep, MergeRun } from "./contract.ts";
-import { type Delta, type Store, storesOf } from "./delta.ts";
-import type { Items } from "./items.ts";
+import { type Delta, type Scope, type Store, storesOf } from "./delta.ts";
+import { type Items, leavesOfSpan } from "./items.ts";
 import type { Meta } from "./meta.ts";
 import { Walk } from "./walk.ts";
+
+/** A new replica is empty nearly everywhere, and should not have to look. */
+function mayHold(items: Items, scope: Scope): boolean {
+  if (scope.space === "items") return true;
+  const { first, last } = leavesOfSpan(scope);
+  return !items.areEmpty(first, last);
+}
 
 export class DeltaMerge implements MergeRun {
   readonly #items: Items;
@@ -25,15 +39,15 @@ export class DeltaMerge implements MergeRun {
     this.#delta = delta;
     this.#maxCloud = maxCloud;
     this.#finished = finished;
-    this.#walk = new Walk(delta.scopes ?? []);
+    this.#walk = new Walk((delta.scopes ?? []).filter((scope) => mayHold(items, scope)));
   }
 
   next(loaded?: readonly LoadedRange[]): LoadStep | { readonly type: "done"; readonly taken: boolean } {
     invariant(!this.#done, "a finished merge was continued");
     invariant(this.#waiting === (loaded !== undefined), "a merge was given ranges that it did not ask for");
-    if (loaded !== undefined) this.#walk.take(loaded[0]!);
+    if (loaded !== undefined) this.#walk.take(loaded);
     this.#waiting = !this.#walk.done;
-    if (this.#waiting) return { type: "load", requests: [this.#walk.request()] };
+    if (this.#waiting) return { type: "load", requests: this.#walk.requests() };
     this.#done = true;
     this.#finished();
     return { type: "done", taken: this.#join() };
@@ -44,16 +58,27 @@ export class DeltaMerge implements MergeRun {
     const learned = scopes === null ? context : contextOf(this.#dots());
     const known = causalContexts.join(this.#meta.context, learned);
     if (scopes === null && this.#isTooSparse(known)) return false;
+    const mine = causalContexts.join(this.#meta.context, contextOf(this.#removedElsewhere()));
     const mentioned = new Set<string>();
     for (const { address, store } of items) {
       mentioned.add(address);
-      this.#joinItem(address, store, context);
+      this.#joinItem(address, mine, store, context);
     }
     for (const { address } of this.#walk.found)
       if (!mentioned.has(address))
-        this.#joinItem(address, storesOf(splitAddress(address).kind).empty, context);
+        this.#joinItem(address, mine, storesOf(splitAddress(address).kind).empty, context);
+    if (scopes !== null) this.#meta.hearsay.remember(scopes, mentioned, context);
     this.#meta.context = known;
     return true;
+  }
+
+  /** Dots that come here for the first time although somebody who had removed them has already said so. */
+  *#removedElsewhere(): Iterable<Dot> {
+    const { hearsay, context } = this.#meta;
+    if (hearsay.size === 0) return;
+    for (const { address, kind, store } of this.#delta.items)
+      for (const dot of storesOf(kind).dots(store))
+        if (!knows(context, dot) && hearsay.knows(address, dot)) yield dot;
   }
 
   #isTooSparse(known: CausalContext): boolean {
@@ -65,10 +90,10 @@ export class DeltaMerge implements MergeRun {
     for (const { kind, store } of this.#delta.items) yield* storesOf(kind).dots(store);
   }
 
-  #joinItem(address: string, store: Store, context: CausalContext): void {
+  #joinItem(address: string, known: CausalContext, store: Store, context: CausalContext): void {
     const { kind } = splitAddress(address);
     if ("writes" in store) for (const { value } of store.writes) this.#meta.receive(value.stamp);
     const mine = this.#items.store(address, kind);
-    this.#items.change(address, storesOf(kind).join(mine, this.#meta.context, store, context));
+    this.#items.change(address, storesOf(kind).join(mine, known, store, context));
   }
 }

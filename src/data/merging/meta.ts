@@ -13,16 +13,21 @@ import {
   stampProblem,
   stamps,
   tick,
+  toBytes,
 } from "../lattices/index.ts";
+import { Hearsay } from "./hearsay.ts";
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Clocks may differ by so much, in milliseconds. A stamp from further ahead takes no clock with it. */
 export const MAX_AHEAD_MS = 60_000;
 
 /** Changes only with entries of the replica's log, so that their repetition gives the same bytes. */
 export class Meta {
-  context: CausalContext = EMPTY_CONTEXT;
+  readonly hearsay = new Hearsay();
+  #context: CausalContext = EMPTY_CONTEXT;
+  /** Of a replica that is being filled it is long, and most entries leave it as it is. */
+  #encodedContext: Uint8Array | null = null;
   /** Keys of the shard, due ones included. */
   keys = 0;
   clock: Stamp;
@@ -34,6 +39,22 @@ export class Meta {
 
   constructor(replica: ReplicaId) {
     this.clock = clockOf(replica);
+  }
+
+  /** Which events this replica knows. */
+  get context(): CausalContext {
+    return this.#context;
+  }
+
+  set context(context: CausalContext) {
+    this.#context = context;
+    this.#encodedContext = null;
+    this.hearsay.settle(context);
+  }
+
+  encodedContext(): Uint8Array {
+    this.#encodedContext ??= toBytes(causalContexts, this.#context);
+    return this.#encodedContext;
   }
 
   receive(stamp: Stamp): void {
@@ -61,9 +82,10 @@ export class Meta {
     writer.u8(FORMAT);
     stamps.encode(writer, this.clock);
     writer.varint(this.keys);
-    causalContexts.encode(writer, this.context);
+    writer.raw(this.encodedContext());
     writer.varint(this.#received.size);
     for (const [, stamp] of [...this.#received].sort(([a], [b]) => a - b)) stamps.encode(writer, stamp);
+    this.hearsay.encode(writer);
     return writer.finish();
   }
 
@@ -81,6 +103,7 @@ export class Meta {
     meta.keys = counts.decode(reader);
     meta.context = causalContexts.decode(reader);
     for (let left = counts.decode(reader); left > 0; left--) meta.receive(stamps.decode(reader));
+    meta.hearsay.decode(reader);
     reader.end();
     return meta;
   }

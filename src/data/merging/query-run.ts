@@ -10,7 +10,7 @@ import { splitAddress } from "./address.ts";
 import type { ReadCommand, Look } from "./look.ts";
 import type { LoadStep, QueryRun, ReadDone, ReadRun } from "./contract.ts";
 import { encodeDelta, type Item, type Scope } from "./delta.ts";
-import { type Items, spanOfLeaf } from "./items.ts";
+import { type Items, spanOfLeaves } from "./items.ts";
 import type { Meta } from "./meta.ts";
 import { decodeReading, encodeReading, type Reading, Trace } from "./reading.ts";
 import { Walk } from "./walk.ts";
@@ -65,7 +65,7 @@ export class CommandRead implements ReadRun {
 
   next(loaded?: readonly LoadedRange[]): LoadStep | ReadDone {
     if (this.#again !== null) {
-      this.#again.walk.take(loaded![0]!);
+      this.#again.walk.take(loaded!);
       return this.#lookAgain(this.#again);
     }
     if (this.#requests === null) {
@@ -83,7 +83,7 @@ export class CommandRead implements ReadRun {
   }
 
   #lookAgain(again: ReadingWalk): LoadStep | ReadDone {
-    if (!again.walk.done) return { type: "load", requests: [again.walk.request()] };
+    if (!again.walk.done) return { type: "load", requests: again.walk.requests() };
     const reading = { what: encodeReading(again.reading), digest: again.digest() };
     invariant(this.#reply !== undefined, "a read looked again before it looked");
     return { type: "done", reply: this.#reply, reading };
@@ -92,15 +92,17 @@ export class CommandRead implements ReadRun {
 
 export function answering(query: StateQuery, items: Items, meta: Meta): QueryRun {
   switch (query.type) {
-    case "leaves":
+    case "leaves": {
+      const runs = runsOf(query.leaves, items);
       return new ScopeAnswer(
-        query.leaves.map((leaf): Scope => ({ space: "index", ...spanOfLeaf(leaf) })),
+        runs.map((run): Scope => ({ space: "index", ...spanOfLeaves(run[0]!, run.at(-1)!) })),
         query.maxBytes,
         items,
         meta,
-        (delta, walked) => ({ type: "leaves", leaves: query.leaves.slice(0, walked), delta }),
+        (delta, walked) => ({ type: "leaves", leaves: runs.slice(0, walked).flat(), delta }),
         true,
       );
+    }
     case "page":
       return new ScopeAnswer(
         [{ space: "index", from: query.from, to: null }],
@@ -113,6 +115,21 @@ export function answering(query: StateQuery, items: Items, meta: Meta): QueryRun
     case "reading":
       return new ReadingAnswer(decodeReading(query.reading), query.digest, items, meta);
   }
+}
+
+/** Leaves that are walked as one. */
+const LONGEST_RUN = 64;
+
+/** Leaves with nothing between them are one part of the index: reading many parts takes longer than reading what is in them. */
+function runsOf(leaves: readonly number[], items: Items): readonly (readonly number[])[] {
+  const runs: number[][] = [];
+  for (const leaf of leaves.toSorted((a, b) => a - b)) {
+    const run = runs.at(-1);
+    const isNext = run !== undefined && run.length < LONGEST_RUN && items.areEmpty(run.at(-1)! + 1, leaf - 1);
+    if (isNext) run.push(leaf);
+    else runs.push([leaf]);
+  }
+  return runs;
 }
 
 function itemAt(items: Items, address: string): Item {
@@ -135,8 +152,8 @@ class ReadingAnswer implements QueryRun {
 
   next(loaded?: readonly LoadedRange[]): LoadStep | { readonly type: "done"; readonly answer: StateAnswer } {
     const { walk, reading } = this.#again;
-    if (loaded !== undefined) walk.take(loaded[0]!);
-    if (!walk.done) return { type: "load", requests: [walk.request()] };
+    if (loaded !== undefined) walk.take(loaded);
+    if (!walk.done) return { type: "load", requests: walk.requests() };
     if (this.#digest !== null) {
       const { high, low } = this.#again.digest();
       if (high === this.#digest.high && low === this.#digest.low)
@@ -174,15 +191,15 @@ class ScopeAnswer implements QueryRun {
     this.#meta = meta;
     this.#answer = answer;
     this.#whole = whole;
-    this.#walk = new Walk(scopes, () => this.#bytes < maxBytes || (whole && this.#walk.walked === 0));
+    this.#walk = new Walk(scopes, () => {
+      this.#weigh();
+      return this.#bytes < maxBytes || (whole && this.#walk.walked === 0);
+    });
   }
 
   next(loaded?: readonly LoadedRange[]): LoadStep | { readonly type: "done"; readonly answer: StateAnswer } {
-    if (loaded !== undefined) {
-      this.#walk.take(loaded[0]!);
-      this.#weigh();
-    }
-    if (!this.#walk.done) return { type: "load", requests: [this.#walk.request()] };
+    if (loaded !== undefined) this.#walk.take(loaded);
+    if (!this.#walk.done) return { type: "load", requests: this.#walk.requests() };
     return { type: "done", answer: this.#whole ? this.#wholeScopes() : this.#page() };
   }
 

@@ -12,7 +12,7 @@ import { addressOf, FIELD, KINDS, MEMBER, type Span, spanOfKind, splitAddress } 
 import { fieldOf, valueOf } from "./hashes.ts";
 import { ITEMS, KEYS } from "./items.ts";
 import { typeOf } from "./keys.ts";
-import { type Entries, type Look, type MergingCommand, MOST_ELEMENTS, TOO_LARGE } from "./look.ts";
+import { type Entries, type Look, type MergingCommand, MOST_ELEMENTS } from "./look.ts";
 
 const NOTHING_FOUND: Reply = [null, []];
 
@@ -100,6 +100,11 @@ function srandmember(look: Look, args: Args): Reply {
   return count > 0 ? chooseDistinct(members, count, random) : chooseRepeatedly(members, -count, random);
 }
 
+const TOO_MANY = new Failure(
+  `ERR a shard has more than ${MOST_ELEMENTS} elements, too many for one flush; SCAN and DEL, or drop the keyspace and create it anew`,
+  "too-large",
+);
+
 function rangesOfFlush(look: Look): readonly RangeRequest[] {
   return look.meta.keys === 0 ? [] : [{ space: ITEMS, from: "", limit: MOST_ELEMENTS }];
 }
@@ -132,7 +137,7 @@ export const scanCommands: Readonly<Record<string, MergingCommand>> = {
     ranges: rangesOfFlush,
     run(work) {
       const range = work.loaded[0];
-      if (range?.more === true) return TOO_LARGE;
+      if (range?.more === true) return TOO_MANY;
       for (const { id } of range?.entries ?? []) work.remove(id);
       return OK;
     },

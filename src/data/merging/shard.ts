@@ -8,7 +8,7 @@ import type { StateQuery, Summary } from "../../core/merging.ts";
 import type { LoadedRange, RangeRequest, RecordWriter } from "../../core/records.ts";
 import type { Batch } from "../batch.ts";
 import type { CommandCall } from "../contract.ts";
-import { causalContexts, fromBytes, toBytes } from "../lattices/index.ts";
+import { causalContexts, fromBytes } from "../lattices/index.ts";
 import { CommandBatch } from "./batch-run.ts";
 import { mergingCommand } from "./commands.ts";
 import type { BatchRun, MergeRun, MergingShardState, QueryRun, ReadRun } from "./contract.ts";
@@ -55,7 +55,7 @@ export class MergingShard implements MergingShardState {
     this.#maxCloud = maxCloud;
     this.summary = {
       tree: this.#items.tree,
-      context: () => toBytes(causalContexts, this.#meta.context),
+      context: () => this.#meta.encodedContext(),
       covers: (context) => causalContexts.leq(fromBytes(causalContexts, context), this.#meta.context),
     };
   }

@@ -9,6 +9,7 @@ import { EXPIRY_UNITS, type ExpiryUnit, positiveExpireMoment } from "../expiry-t
 import { NOT_AN_INTEGER, VALUE_TOO_LARGE, WOULD_OVERFLOW, wrongArity } from "../failures.ts";
 import { fitting } from "../numbers.ts";
 import { parseStringOptions } from "../string-options.ts";
+import { parseSpan, partOf } from "../string-parts.ts";
 import { addressOf, FIELD, MEMBER, splitAddress, STRING } from "./address.ts";
 import { adding, expiryOf, numberOf, textOf, writing } from "./cells.ts";
 import type { Look, MergingCommand, Writing } from "./look.ts";
@@ -113,6 +114,18 @@ function decrby(work: Writing, args: Args): Reply {
   return by instanceof Failure ? by : add(work, keyArg(args, 0), -BigInt(by));
 }
 
+const getrange: MergingCommand = {
+  access: "read",
+  run(look, args) {
+    const span = parseSpan(args);
+    if (span instanceof Failure) return span;
+    const value = get(look, keyArg(args, 0));
+    return value instanceof Failure ? value : partOf(value ?? NOTHING, span);
+  },
+};
+
+const NOTHING = new Uint8Array(0);
+
 export const stringCommands: Readonly<Record<string, MergingCommand>> = {
   get: { access: "read", run: (look, args) => get(look, keyArg(args, 0)) },
   strlen: {
@@ -122,6 +135,8 @@ export const stringCommands: Readonly<Record<string, MergingCommand>> = {
       return value instanceof Uint8Array ? value.length : (value ?? 0);
     },
   },
+  getrange,
+  substr: getrange,
   mget: {
     access: "read",
     run: (look, args) =>

@@ -2,10 +2,20 @@
 import { invariant } from "../../core/assert.ts";
 import type { LoadedRange, RangeRequest } from "../../core/records.ts";
 import type { Scope } from "./delta.ts";
-import { addressOfIndexId, INDEX, ITEMS } from "./items.ts";
+import type { Span } from "./address.ts";
+import { addressOfIndexId, INDEX, ITEMS, leavesOfSpan } from "./items.ts";
 
-/** Records that are loaded at once. */
+/** Records that are loaded at once of a scope without an end. */
 const PIECE = 1000;
+/** Of a bucket of the tree, which seldom holds more: a range reads as much as it may. */
+const BUCKET = 48;
+/** Scopes with an end that are loaded at once. */
+const SCOPES = 32;
+
+function limitOf(span: Span): number {
+  const { first, last } = leavesOfSpan(span);
+  return Math.min(PIECE, BUCKET * (last - first + 1));
+}
 
 export class Walk {
   readonly #scopes: readonly Scope[];
@@ -31,13 +41,30 @@ export class Walk {
     return this.#scope === this.#scopes.length || !this.#wanted();
   }
 
-  request(): RangeRequest {
-    const scope = this.#scopes[this.#scope];
-    invariant(scope !== undefined, "a walk was continued beyond its end");
-    return { space: scope.space === "items" ? ITEMS : INDEX, from: this.#from, limit: PIECE };
+  /** The rest of the present scope, and some of those that follow. */
+  requests(): readonly RangeRequest[] {
+    invariant(this.#scope < this.#scopes.length, "a walk was continued beyond its end");
+    const next = this.#scopes.slice(this.#scope, this.#scope + SCOPES);
+    const requests: RangeRequest[] = [];
+    for (const [at, { space, from, to }] of next.entries()) {
+      if (at > 0 && to === null) break;
+      requests.push({
+        space: space === "items" ? ITEMS : INDEX,
+        from: at === 0 ? this.#from : from,
+        limit: to === null || space === "items" ? PIECE : limitOf({ from, to }),
+      });
+      if (to === null) break;
+    }
+    return requests;
   }
 
-  take({ entries, more }: LoadedRange): void {
+  /** What the requests found. After a scope that goes on, those that follow are asked for again. */
+  take(loaded: readonly LoadedRange[]): void {
+    for (const range of loaded) if (!this.#takeOne(range) || !this.#wanted()) return;
+  }
+
+  /** Whether the scope has ended. */
+  #takeOne({ entries, more }: LoadedRange): boolean {
     const { space, to } = this.#scopes[this.#scope]!;
     let ended = !more;
     for (const { id } of entries) {
@@ -46,7 +73,7 @@ export class Walk {
       const address = space === "items" ? id : addressOfIndexId(id);
       this.found.push({ address, at: id, scope: this.#scope });
     }
-    if (ended) this.#from = this.#scopes[++this.#scope]?.from ?? "";
-    else this.#from = `${entries.at(-1)!.id}\0`;
+    this.#from = ended ? (this.#scopes[++this.#scope]?.from ?? "") : `${entries.at(-1)!.id}\0`;
+    return ended;
   }
 }

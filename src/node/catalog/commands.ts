@@ -7,6 +7,7 @@ import type { ErrorCode } from "../../core/errors.ts";
 import { type GroupId, type NodeId, groupId, nodeId } from "../../core/ids.ts";
 import type { Load } from "../../placement/spread.ts";
 import type { KeyspaceDeclaration, KeyspaceLimits } from "../api.ts";
+import { type ChannelCommand, changeChannels, withMembersOnly } from "./channels.ts";
 import { checkLimits, keyspaceSpec, summaryOf } from "./keyspace.ts";
 import { placer, rehashed, substituteFor } from "./placement.ts";
 import {
@@ -38,6 +39,7 @@ export type CatalogCommand =
   | { readonly type: "keyspace-drop"; readonly name: string }
   | UserSet
   | UserDelete
+  | ChannelCommand
   /** Proposed by a group's leader: its configuration now has exactly these voters and no learners. */
   | { readonly type: "group-settled"; readonly group: GroupId; readonly replicas: readonly NodeId[] }
   /** Proposed by a replica of a merging shard: it has what the others have, or has handed over all that it had. */
@@ -69,7 +71,7 @@ function accept(
   extra: { node?: NodeId } = {},
 ): CatalogChange {
   return {
-    catalog: { ...catalog, ...changes, version: catalog.version + 1 },
+    catalog: withMembersOnly({ ...catalog, ...changes, version: catalog.version + 1 }),
     result: { ok: true, detail, ...extra },
   };
 }
@@ -96,6 +98,13 @@ export function applyCatalogCommand(catalog: Catalog, command: CatalogCommand): 
       return changeUsers(catalog, setUser(catalog, command));
     case "user-delete":
       return changeUsers(catalog, deleteUser(catalog, command.name));
+    case "channel-join":
+    case "channel-leave":
+      return accept(
+        catalog,
+        { channels: changeChannels(catalog.channels, command) },
+        "the channels' members",
+      );
     case "group-settled":
       return settleGroup(catalog, command.group, () => command.replicas);
     case "group-held": {

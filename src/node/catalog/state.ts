@@ -2,6 +2,7 @@
 import type { GroupId, NodeId } from "../../core/ids.ts";
 import type { Address } from "../../core/world.ts";
 import type { KeyspaceSpec } from "../api.ts";
+import { type ChannelMembership, NO_CHANNEL_MEMBERS } from "./channels.ts";
 import type { CatalogUser } from "./users.ts";
 
 /** How to reach a node. The RESP and HTTP doors are told to clients (empty: that door is closed), `peer` is for nodes. */
@@ -53,6 +54,8 @@ export interface Catalog {
   readonly systemVoters: readonly NodeId[];
   /** None: nobody has to log in. */
   readonly users: readonly CatalogUser[];
+  /** Who takes part in publish/subscribe. */
+  readonly channels: ChannelMembership;
 }
 
 /** At most this many nodes vote in the system group: more would slow its commits without surviving more that matters. */
@@ -73,14 +76,19 @@ export const EMPTY_CATALOG: Catalog = {
   groups: [],
   systemVoters: [],
   users: [],
+  channels: NO_CHANNEL_MEMBERS,
 };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export const encodeCatalog = (catalog: Catalog): Uint8Array => encoder.encode(JSON.stringify(catalog));
+/** Without channels as long as nobody has used them. */
+export function encodeCatalog(catalog: Catalog): Uint8Array {
+  const { channels, ...rest } = catalog;
+  return encoder.encode(JSON.stringify(channels.epoch === 0 ? rest : catalog));
+}
 
-/** A catalog that an earlier version wrote lacks what came later: no users, and keyspaces that knew one protocol only. */
+/** A catalog that an earlier version wrote lacks what came later: no users, no channels, and keyspaces that knew one protocol only. */
 export function decodeCatalog(bytes: Uint8Array): Catalog {
   const stored = JSON.parse(decoder.decode(bytes)) as Partial<Catalog>;
   return {

@@ -96,6 +96,11 @@ export class Broadcast {
     return effects;
   }
 
+  /** It is in the view, and delivers and publishes (R9). */
+  get joined(): boolean {
+    return this.#self !== null && this.#joined;
+  }
+
   /** The hold-back queue: what came and is not delivered yet, and what each waits for. */
   heldBack(): readonly HeldBack[] {
     const held: HeldBack[] = [];

@@ -12,6 +12,8 @@ import type { NodeId } from "../../core/ids.ts";
 import type { LogIndex, Millis, PlainData } from "../../core/machine.ts";
 import type {
   GroupMembers,
+  LastExchange,
+  MergingCounts,
   MergingEffect,
   MergingInput,
   MergingMachine,
@@ -57,8 +59,9 @@ export const DEFAULT_GOSSIP_OPTIONS: Omit<GossipOptions, "id" | "seed"> = {
     roundMin: 15,
     roundMax: 25,
     firstRoundMax: 2,
+    maxMessageBytes: 256 << 10,
   },
-  maxRumorBytes: 16 << 10,
+  maxRumorBytes: 128 << 10,
   maxPendingBytes: 64 << 20,
 };
 
@@ -71,6 +74,7 @@ export class Gossip implements MergingMachine<GossipMessage, MergingRecord, Goss
   readonly #shared: SharedParts;
   readonly #options: GossipOptions;
   readonly #monger: RumorMonger | null;
+  #deltasByRumor = 0;
   #isRetired = false;
 
   constructor(options: GossipOptions, recovered: MergingRecovered, summary: Summary) {
@@ -100,6 +104,28 @@ export class Gossip implements MergingMachine<GossipMessage, MergingRecord, Goss
 
   get lastIndex(): LogIndex {
     return this.#replica.lastIndex;
+  }
+
+  get counts(): MergingCounts {
+    return {
+      ...this.#shared.counts,
+      hotRumors: this.#monger?.infectiveCount ?? 0,
+      deltasByRumor: this.#deltasByRumor,
+      hintBytes: 0,
+      hintsRefused: 0,
+      readRepairs: 0,
+      writesWithoutQuorum: 0,
+      deltasRefused: this.#replica.refusedDeltas,
+    };
+  }
+
+  /** What a replica hears of its own rumors tells nothing about when others heard them: the times on them are of other clocks. */
+  get times(): null {
+    return null;
+  }
+
+  get exchanges(): ReadonlyMap<NodeId, LastExchange> {
+    return this.#shared.exchanges;
   }
 
   status(): PlainData {
@@ -213,7 +239,9 @@ export class Gossip implements MergingMachine<GossipMessage, MergingRecord, Goss
           break;
         case "deliver":
           // When too much waits here anti-entropy brings it.
-          if (!r.isFull) r.append({ type: "merge", delta: effect.rumor.payload }, () => {});
+          if (r.isFull) break;
+          this.#deltasByRumor++;
+          r.append({ type: "merge", delta: effect.rumor.payload }, () => {});
           break;
         case "set-timer":
           r.setTimer(effect.timer, effect.min, effect.max);

@@ -19,6 +19,7 @@ import { unreachable } from "../../core/assert.ts";
 import type { Hash64 } from "../../core/hash64.ts";
 import type { NodeId, ReplicaId } from "../../core/ids.ts";
 import type { Millis, PlainData } from "../../core/machine.ts";
+import type { LastExchange, MergingCounts } from "../../core/merging.ts";
 import { familiesOf, MerkleWalk, ROOT } from "../../core/merkle-comparison.ts";
 import { drawSession } from "./messages.ts";
 import type { AntiEntropyMessage } from "./messages.ts";
@@ -27,8 +28,8 @@ import type { Host } from "./replica.ts";
 
 type AntiEntropyTimer = "exchange" | "patience";
 
-/** Leaves in one message. */
-const MAX_LEAVES = 1024;
+/** Leaves in one message: while they are looked up and joined, nothing else is done to the shard. */
+const MAX_LEAVES = 128;
 /** Questions of others that wait for the state at a time; more are not answered. */
 const MAX_ANSWERING = 16;
 /** A new replica serves nothing until its first exchange: it begins soon, then waits twice as long each time. */
@@ -62,8 +63,12 @@ export class AntiEntropy {
   #interval: Millis;
   #eagerInterval: Millis = EAGER_INTERVAL;
   #isArmed = false;
+  #writtenAt: Millis = Number.NEGATIVE_INFINITY;
+  #endedAt: Millis = Number.NEGATIVE_INFINITY;
   #answering = 0;
-  #counts = { exchanges: 0, same: 0, givenUp: 0, adopted: 0, otherShape: 0 };
+  #counts = { exchanges: 0, same: 0, completed: 0, givenUp: 0, adopted: 0, otherShape: 0 };
+  #received = { leaves: 0, bytes: 0 };
+  readonly #last = new Map<NodeId, LastExchange>();
 
   constructor(host: Host<AntiEntropyMessage, AntiEntropyTimer>, options: AntiEntropyOptions) {
     this.#host = host;
@@ -71,9 +76,28 @@ export class AntiEntropy {
     this.#interval = options.interval;
   }
 
+  get counts(): Pick<
+    MergingCounts,
+    "exchangesDone" | "exchangesFailed" | "leavesReceived" | "leafBytesReceived"
+  > {
+    const { same, completed, givenUp } = this.#counts;
+    const { leaves, bytes } = this.#received;
+    return {
+      exchangesDone: same + completed,
+      exchangesFailed: givenUp,
+      leavesReceived: leaves,
+      leafBytesReceived: bytes,
+    };
+  }
+
+  get last(): ReadonlyMap<NodeId, LastExchange> {
+    return this.#last;
+  }
+
   /** The members have changed, or this is the start. */
   onMembers(): void {
     const host = this.#host;
+    for (const peer of this.#last.keys()) if (!host.holders.includes(peer)) this.#last.delete(peer);
     if (this.#session !== null && !this.#isPeer(this.#session.peer)) this.#giveUp();
     if (host.isHolder && host.holders.length > 1) this.#arm();
     else if (this.#isArmed) {
@@ -88,6 +112,7 @@ export class AntiEntropy {
 
   /** Something was written or merged: the others may lack it. */
   onWritten(): void {
+    this.#writtenAt = this.#host.now;
     if (this.#interval === this.#options.interval) return;
     this.#interval = this.#options.interval;
     if (!this.#isArmed) return;
@@ -102,7 +127,7 @@ export class AntiEntropy {
     }
     this.#isArmed = false;
     if (this.#session !== null) return;
-    this.#begin();
+    if (!this.#isHot()) this.#begin();
     if (this.#session === null) this.#arm();
   }
 
@@ -195,6 +220,7 @@ export class AntiEntropy {
 
   #onPush(from: NodeId, session: number, delta: Uint8Array): void {
     if (this.#host.isFull) return;
+    this.#received.bytes += delta.length;
     this.#host.append({ type: "merge", delta }, (_, taken) =>
       this.#host.send(from, { type: "pushed", session, source: this.#host.replica, taken }),
     );
@@ -266,6 +292,7 @@ export class AntiEntropy {
     const isSame = tree.has(ROOT, message.root.high, message.root.low);
     if (isSame) {
       this.#counts.same++;
+      this.#last.set(this.#session!.peer, { at: this.#host.now, same: true });
       this.#adopt(message.context);
       if (message.ready) this.#host.becomeReady();
       this.#interval = Math.min(2 * this.#interval, this.#options.maxInterval);
@@ -315,6 +342,8 @@ export class AntiEntropy {
     const taken = leaves.filter((leaf) => session.fetching.has(leaf));
     if (taken.length === 0) return;
     session.fetching.clear();
+    this.#received.leaves += taken.length;
+    this.#received.bytes += delta.length;
     this.#host.append({ type: "merge", delta }, (_, isTaken) => {
       if (session !== this.#session) return;
       if (!isTaken) session.isBroken = true;
@@ -344,6 +373,11 @@ export class AntiEntropy {
   /** Whatever differed has been taken from the other; whatever did not was equal at a moment after it said what it knows. */
   #complete(session: Session): void {
     this.#interval = this.#options.interval;
+    if (session.isBroken) this.#counts.givenUp++;
+    else {
+      this.#counts.completed++;
+      this.#last.set(session.peer, { at: this.#host.now, same: false });
+    }
     if (this.#options.antiEntropy !== "push" && !session.isBroken) {
       this.#adopt(session.context!);
       if (session.isSourceReady) this.#host.becomeReady();
@@ -363,8 +397,16 @@ export class AntiEntropy {
     this.#end();
   }
 
+  /** What differs now is what is on its way: to fetch it as well would cost more than the writes themselves. */
+  #isHot(): boolean {
+    const { now, isReady } = this.#host;
+    const { calm, postponed } = this.#options;
+    return isReady && now - this.#writtenAt < calm && now - this.#endedAt < postponed;
+  }
+
   #end(): void {
     this.#session = null;
+    this.#endedAt = this.#host.now;
     this.#host.cancelTimer("patience");
     this.#arm();
   }

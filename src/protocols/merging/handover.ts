@@ -49,11 +49,17 @@ export class Handover {
   readonly #unreachableSince = new Map<NodeId, Millis>();
   #isArmed = false;
   #turn = 0;
+  #done = 0;
 
   constructor(host: Host<HandoverMessage, "handover">, options: HandoverSettings, retire: () => boolean) {
     this.#host = host;
     this.#options = options;
     this.#retire = retire;
+  }
+
+  /** How often a holder has been given everything. */
+  get done(): number {
+    return this.#done;
   }
 
   onMembers(): void {
@@ -214,6 +220,7 @@ export class Handover {
     const pause = this.#options.handoverInterval * Math.min(2 ** times, MAX_BACKOFF);
     this.#given.set(from, { upTo: giving.upTo, times, notBefore: this.#host.now + pause });
     this.#giving = null;
+    this.#done++;
     this.#isArmed = false;
     this.#beginNext();
   }

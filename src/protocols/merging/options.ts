@@ -9,6 +9,12 @@ export interface AntiEntropyOptions {
   readonly interval: Millis;
   /** While nothing differs and nothing is written the interval doubles, up to this. */
   readonly maxInterval: Millis;
+  /**
+   * While something was written so recently, most of what differs is still on its way: an exchange waits until it is calm, or until the
+   * last one ended `postponed` ago.
+   */
+  readonly calm: Millis;
+  readonly postponed: Millis;
   /** An exchange in which nothing was heard for so long is given up. */
   readonly patience: Millis;
   /** Families of hashes in one message. */
@@ -21,7 +27,9 @@ export const DEFAULT_ANTI_ENTROPY: AntiEntropyOptions = {
   antiEntropy: "push-pull",
   interval: 1000,
   maxInterval: 5000,
-  patience: 2000,
+  calm: 200,
+  postponed: 10_000,
+  patience: 5000,
   maxFamilies: 64,
   maxMessageBytes: 1 << 20,
 };
@@ -47,6 +55,8 @@ export function checkMergingOptions(options: AntiEntropyOptions & HandoverOption
   const times = [
     interval,
     options.patience,
+    options.calm,
+    options.postponed,
     options.handoverInterval,
     options.handoverPatience,
     options.hintTtl,

@@ -80,6 +80,7 @@ export class MergingReplica<M, T extends string> implements Host<M, T> {
   #lastIndex: LogIndex;
   #appliedIndex: LogIndex;
   #pendingBytes = 0;
+  refusedDeltas = 0;
   readonly #waiting = new Map<LogIndex, Applied>();
   #lastWrite: WriteId = writeId(0);
   #lastQuery: QueryId = 0;
@@ -226,6 +227,7 @@ export class MergingReplica<M, T extends string> implements Host<M, T> {
     invariant(entry !== undefined, `applied ${index}, which was never handed out`);
     this.#appliedIndex = index;
     this.#pendingBytes -= weight(entry);
+    if (!taken) this.refusedDeltas++;
     const then = this.#waiting.get(index);
     this.#waiting.delete(index);
     then?.(delta, taken);

@@ -82,7 +82,7 @@ describe("who asks", () => {
       root: group.host(1).state.tree.root,
       context,
     });
-    group.run(2500);
+    group.run(5500);
     expect(group.host(1).state.known.has("77.1")).toBe(false);
     // The session is forgotten: a late answer is to nobody.
     families(ELSEWHERE, sentBy(1, "ask")[0]!.parents, group.host(1).state.tree, false);

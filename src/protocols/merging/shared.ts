@@ -2,6 +2,7 @@
 import { unreachable } from "../../core/assert.ts";
 import type { NodeId } from "../../core/ids.ts";
 import type { PlainData } from "../../core/machine.ts";
+import type { LastExchange, MergingCounts } from "../../core/merging.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { Handover } from "./handover.ts";
 import type { SharedMessage, SharedTimer } from "./messages.ts";
@@ -65,6 +66,17 @@ export class SharedParts {
       default:
         unreachable(message);
     }
+  }
+
+  get counts(): Pick<
+    MergingCounts,
+    "exchangesDone" | "exchangesFailed" | "leavesReceived" | "leafBytesReceived" | "handoversDone"
+  > {
+    return { ...this.#antiEntropy.counts, handoversDone: this.#handover.done };
+  }
+
+  get exchanges(): ReadonlyMap<NodeId, LastExchange> {
+    return this.#antiEntropy.last;
   }
 
   status(): { readonly [key: string]: PlainData } {

@@ -61,6 +61,53 @@ describe("writes", () => {
   });
 });
 
+describe("times", () => {
+  const latest = (group: ReturnType<typeof quorums>) => group.host(1).machine!.times!;
+
+  test("are from the sending of a write or a question to each answer, and those of the coordinator's own disk", () => {
+    const group = quorums([1, 2, 3], [], {}, { ...FAIR, maxDelay: 10, maxSync: 0, maxApply: 0 });
+    group.write(1, "add", "x", 1);
+    // Until all are ready to be asked.
+    group.run(5000);
+    group.read(1, "x", 2);
+    group.run(100);
+    const { durable, writes, reads } = latest(group);
+    expect(durable).toHaveLength(1);
+    expect(durable[0]).toBeLessThan(1);
+    for (const trips of [writes, reads]) {
+      expect(trips.map(({ peer }) => peer).sort()).toEqual([2, 3]);
+      for (const { milliseconds } of trips) {
+        expect(milliseconds).toBeGreaterThan(0.1);
+        expect(milliseconds).toBeLessThan(21);
+      }
+    }
+  });
+
+  test("count what had to be sent again from the first time on, and answers that come twice once", () => {
+    const group = quorums([1, 2], [], {}, { ...FAIR, duplicate: 1, notices: 0 });
+    group.cut(1, 2);
+    group.write(1, "add", "x", 1);
+    group.run(1000);
+    expect(latest(group).writes).toEqual([]);
+    group.mend();
+    group.run(600);
+    const { writes } = latest(group);
+    expect(writes).toHaveLength(1);
+    expect(writes[0]!.milliseconds).toBeGreaterThan(1000);
+  });
+
+  test("are forgotten, but for the latest", () => {
+    const group = quorums([1, 2, 3], []);
+    for (let i = 0; i < 600; i++) {
+      group.write(1, "add", "x", 1);
+      group.run(2);
+    }
+    group.run(100);
+    expect(latest(group).durable).toHaveLength(512);
+    expect(latest(group).writes).toHaveLength(512);
+  });
+});
+
 describe("sloppy quorums", () => {
   test("a fallback takes a hint for a holder that is cut off, counts, hands over and retires", () => {
     const group = quorums([1, 2, 3], [4, 5]);

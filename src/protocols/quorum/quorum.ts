@@ -14,9 +14,12 @@ import type { NodeId } from "../../core/ids.ts";
 import type { LogIndex, Millis, PlainData } from "../../core/machine.ts";
 import type {
   GroupMembers,
+  LastExchange,
+  MergingCounts,
   MergingEffect,
   MergingInput,
   MergingMachine,
+  OperationTimes,
   Summary,
 } from "../../core/merging.ts";
 import { isSharedMessage } from "../merging/codec.ts";
@@ -28,6 +31,7 @@ import type { CallId, QuorumMessage as OwnMessage, QuorumTimer as OwnTimer } fro
 import { checkQuorumOptions } from "./options.ts";
 import type { QuorumOptions } from "./options.ts";
 import { PendingReads } from "./reads.ts";
+import { RoundTrips } from "./round-trips.ts";
 import { PendingWrites } from "./writes.ts";
 
 export type QuorumMessage = OwnMessage | SharedMessage;
@@ -48,6 +52,7 @@ export class Quorum implements MergingMachine<QuorumMessage, MergingRecord, Quor
   readonly #replica: MergingReplica<QuorumMessage, QuorumTimer>;
   readonly #shared: SharedParts;
   readonly #options: QuorumOptions;
+  readonly #roundTrips = new RoundTrips();
   readonly #writes: PendingWrites;
   readonly #reads: PendingReads;
   /** Of this process, so that an answer to an earlier one is not taken for one to this. */
@@ -58,6 +63,8 @@ export class Quorum implements MergingMachine<QuorumMessage, MergingRecord, Quor
   #examining = 0;
   /** What was kept for others, in this process. */
   #hintBytes = 0;
+  #hintsRefused = 0;
+  #withoutQuorum = 0;
   #isArmed = false;
   #isRetired = false;
 
@@ -68,10 +75,13 @@ export class Quorum implements MergingMachine<QuorumMessage, MergingRecord, Quor
     this.#replica = r;
     this.#calls = Math.floor(r.chance() * CALLS) * CALLS;
     this.#hintBytes = r.logBytes;
-    this.#writes = new PendingWrites(r, options, (id, outcome) => r.emit({ type: "reply", id, outcome }));
+    this.#writes = new PendingWrites(r, options, this.#roundTrips, (id, outcome) =>
+      r.emit({ type: "reply", id, outcome }),
+    );
     this.#reads = new PendingReads(
       r,
       options,
+      this.#roundTrips,
       (id, index) => r.emit({ type: "read-ready", ids: [id], index }),
       (id, outcome) => r.emit({ type: "reply", id, outcome }),
     );
@@ -100,6 +110,31 @@ export class Quorum implements MergingMachine<QuorumMessage, MergingRecord, Quor
     return this.#replica.lastIndex;
   }
 
+  get counts(): MergingCounts {
+    return {
+      ...this.#shared.counts,
+      hotRumors: 0,
+      deltasByRumor: 0,
+      hintBytes: this.#heldBytes,
+      hintsRefused: this.#hintsRefused,
+      readRepairs: this.#reads.repairs,
+      writesWithoutQuorum: this.#withoutQuorum + this.#writes.timeouts,
+      deltasRefused: this.#replica.refusedDeltas,
+    };
+  }
+
+  get times(): OperationTimes {
+    return this.#roundTrips.times;
+  }
+
+  get exchanges(): ReadonlyMap<NodeId, LastExchange> {
+    return this.#shared.exchanges;
+  }
+
+  get #heldBytes(): number {
+    return this.#replica.isHolder ? 0 : this.#hintBytes;
+  }
+
   status(): PlainData {
     const r = this.#replica;
     return {
@@ -112,7 +147,7 @@ export class Quorum implements MergingMachine<QuorumMessage, MergingRecord, Quor
       unreachable: r.holders.filter((peer) => !r.isReachable(peer)),
       writes: this.#writes.status(),
       reads: this.#reads.status(),
-      hintBytes: r.isHolder ? 0 : this.#hintBytes,
+      hintBytes: this.#heldBytes,
       ...this.#shared.status(),
     };
   }
@@ -208,6 +243,7 @@ export class Quorum implements MergingMachine<QuorumMessage, MergingRecord, Quor
     const r = this.#replica;
     const isFull = r.isFull || this.#writes.isFull || (!r.isHolder && this.#isFullOfHints);
     if (isFull || this.#writes.reachable() < w) {
+      if (!isFull) this.#withoutQuorum++;
       r.emit({
         type: "reply",
         id,
@@ -216,7 +252,9 @@ export class Quorum implements MergingMachine<QuorumMessage, MergingRecord, Quor
       return;
     }
     if (!r.isHolder) this.#hintBytes += command.length;
+    const since = r.now;
     r.append({ type: "command", command, request: id }, (delta) => {
+      this.#roundTrips.onDurable(r.now - since);
       // What changes nothing has nothing that others could lack.
       if (delta === null) r.emit({ type: "reply", id, outcome: { ok: true } });
       else this.#writes.begin(this.#nextCall(), id, w, delta);
@@ -232,8 +270,10 @@ export class Quorum implements MergingMachine<QuorumMessage, MergingRecord, Quor
         this.#store(from, message.id, message.delta);
         return;
       case "hint":
-        if (!r.isHolder && this.#isFullOfHints) r.send(from, { type: "refused", id: message.id });
-        else this.#store(from, message.id, message.delta);
+        if (!r.isHolder && this.#isFullOfHints) {
+          this.#hintsRefused++;
+          r.send(from, { type: "refused", id: message.id });
+        } else this.#store(from, message.id, message.delta);
         return;
       case "stored":
         this.#writes.onStored(from, message.id);

@@ -10,6 +10,12 @@ import type { Hash64 } from "../../core/hash64.ts";
 import type { Host } from "../merging/replica.ts";
 import type { CallId, QuorumMessage, QuorumTimer } from "./messages.ts";
 import type { QuorumOptions } from "./options.ts";
+import type { RoundTrips } from "./round-trips.ts";
+
+interface Question {
+  sentAt: Millis;
+  readonly firstSentAt: Millis;
+}
 
 interface Read {
   readonly id: CallId;
@@ -19,7 +25,7 @@ interface Read {
   readonly since: Millis;
   /** How many others have to answer. */
   readonly needed: number;
-  readonly asked: Map<NodeId, Millis>;
+  readonly asked: Map<NodeId, Question>;
   readonly answers: Map<NodeId, Uint8Array | null>;
   /** Deciding: merges wait to be applied. Done: only repairs are left. */
   phase: "asking" | "deciding" | "done";
@@ -30,6 +36,7 @@ interface Read {
 export class PendingReads {
   readonly #host: Host<QuorumMessage, QuorumTimer>;
   readonly #options: QuorumOptions;
+  readonly #roundTrips: RoundTrips;
   readonly #ready: (request: RequestId, index: LogIndex) => void;
   readonly #reply: (request: RequestId, outcome: MergingOutcome) => void;
   readonly #reads = new Map<CallId, Read>();
@@ -38,17 +45,24 @@ export class PendingReads {
   constructor(
     host: Host<QuorumMessage, QuorumTimer>,
     options: QuorumOptions,
+    roundTrips: RoundTrips,
     ready: (request: RequestId, index: LogIndex) => void,
     reply: (request: RequestId, outcome: MergingOutcome) => void,
   ) {
     this.#host = host;
     this.#options = options;
+    this.#roundTrips = roundTrips;
     this.#ready = ready;
     this.#reply = reply;
   }
 
   get size(): number {
     return this.#reads.size;
+  }
+
+  /** Replicas that were sent what was missing there. */
+  get repairs(): number {
+    return this.#counts.repairs;
   }
 
   begin(id: CallId, request: RequestId, r: number, reading: Uint8Array, digest: Hash64): void {
@@ -83,7 +97,9 @@ export class PendingReads {
 
   onExamined(from: NodeId, id: CallId, delta: Uint8Array | null): void {
     const read = this.#reads.get(id);
-    if (read === undefined || !read.asked.has(from) || read.answers.has(from)) return;
+    const asked = read?.asked.get(from);
+    if (read === undefined || asked === undefined || read.answers.has(from)) return;
+    this.#roundTrips.onExamined(from, this.#host.now - asked.firstSentAt);
     read.answers.set(from, delta);
     if (read.phase !== "asking") this.#onLate(read, from, delta);
     else if (read.answers.size >= read.needed) this.#decide(read);
@@ -129,8 +145,8 @@ export class PendingReads {
   #ask(read: Read, peer: NodeId): void {
     const { now } = this.#host;
     const before = read.asked.get(peer);
-    if (before !== undefined && now - before < this.#options.hintAfter) return;
-    read.asked.set(peer, now);
+    if (before !== undefined && now - before.sentAt < this.#options.hintAfter) return;
+    read.asked.set(peer, { sentAt: now, firstSentAt: before?.firstSentAt ?? now });
     const { id, reading, digest } = read;
     this.#host.send(peer, { type: "examine", id, reading, digest });
   }

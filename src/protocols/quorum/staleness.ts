@@ -19,6 +19,15 @@ export interface Legs {
   readonly acknowledgement: () => Millis;
   readonly read: () => Millis;
   readonly response: () => Millis;
+  /** Where coordinators are replicas themselves; left out: there are none of the N among them, as in the paper. */
+  readonly coordinator?: Coordinator;
+}
+
+/** A write is on the disk of its coordinator before it is sent to the others. The coordinator of a read asks itself in no time. */
+export interface Coordinator {
+  readonly durable: () => Millis;
+  /** Uniform in [0, 1): which of the replicas the reader has asked. The writer is one of them, always the same. */
+  readonly reader: () => number;
 }
 
 export interface QuorumSizes {
@@ -75,17 +84,24 @@ export function estimateStaleness(legs: Legs, sizes: QuorumSizes, trials: number
   const writes = new Float64Array(trials);
   const waits = new Float64Array(trials);
   for (let trial = 0; trial < trials; trial++) {
-    const arrivals = Array.from({ length: n }, legs.write);
-    const done = arrivals.map((arrival) => arrival + legs.acknowledgement()).sort(ascending)[w - 1]!;
+    const first = legs.coordinator?.durable() ?? 0;
+    const reader = legs.coordinator === undefined ? -1 : Math.floor(legs.coordinator.reader() * n);
+    const isWriter = (replica: number): boolean => legs.coordinator !== undefined && replica === 0;
+    const arrivals = Array.from({ length: n }, (_, i) => first + (isWriter(i) ? 0 : legs.write()));
+    const done = arrivals
+      .map((arrival, i) => arrival + (isWriter(i) ? 0 : legs.acknowledgement()))
+      .sort(ascending)[w - 1]!;
     const responses = arrivals
-      .map((arrival) => {
-        const request = legs.read();
-        return { after: request + legs.response(), wait: arrival - done - request };
+      .map((arrival, i) => {
+        const request = i === reader ? 0 : legs.read();
+        const response = i === reader ? 0 : legs.response();
+        // Its own answer is there before any other, however fast that is.
+        return { after: i === reader ? -1 : request + response, wait: arrival - done - request };
       })
       .sort((a, b) => a.after - b.after)
       .slice(0, r);
     writes[trial] = done;
-    reads[trial] = responses.at(-1)!.after;
+    reads[trial] = Math.max(0, responses.at(-1)!.after);
     waits[trial] = Math.min(...responses.map(({ wait }) => wait));
   }
   return new StalenessEstimate(reads, writes, waits);

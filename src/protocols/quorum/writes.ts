@@ -14,6 +14,7 @@ import type { MergingOutcome } from "../../core/merging.ts";
 import type { Host } from "../merging/replica.ts";
 import type { CallId, QuorumMessage, QuorumTimer } from "./messages.ts";
 import type { QuorumOptions } from "./options.ts";
+import type { RoundTrips } from "./round-trips.ts";
 
 /** What a write weighs beyond its delta; an estimate on the safe side. */
 const WRITE_OVERHEAD_BYTES = 256;
@@ -22,6 +23,7 @@ interface Copy {
   /** The holder itself, or who stands in for it. */
   to: NodeId;
   sentAt: Millis;
+  readonly firstSentAt: Millis;
 }
 
 interface Write {
@@ -49,6 +51,7 @@ export class PendingWrites {
   readonly #host: WritesHost;
   readonly #options: QuorumOptions;
   readonly #reply: (request: RequestId, outcome: MergingOutcome) => void;
+  readonly #roundTrips: RoundTrips;
   readonly #writes = new Map<CallId, Write>();
   #bytes = 0;
   #counts = { hints: 0, timeouts: 0, sentAgain: 0 };
@@ -56,15 +59,21 @@ export class PendingWrites {
   constructor(
     host: WritesHost,
     options: QuorumOptions,
+    roundTrips: RoundTrips,
     reply: (request: RequestId, outcome: MergingOutcome) => void,
   ) {
     this.#host = host;
     this.#options = options;
+    this.#roundTrips = roundTrips;
     this.#reply = reply;
   }
 
   get size(): number {
     return this.#writes.size;
+  }
+
+  get timeouts(): number {
+    return this.#counts.timeouts;
   }
 
   get isFull(): boolean {
@@ -106,6 +115,9 @@ export class PendingWrites {
   onStored(from: NodeId, id: CallId): void {
     const write = this.#writes.get(id);
     if (write === undefined || !(write.store.has(from) || write.used.has(from))) return;
+    const sent = write.store.get(from);
+    if (sent !== undefined && !write.stored.has(from))
+      this.#roundTrips.onStored(from, this.#host.now - sent.firstSentAt);
     write.stored.add(from);
     this.#settle(write);
   }
@@ -166,8 +178,9 @@ export class PendingWrites {
     const { hintAfter, sloppy } = this.#options;
     const { id, delta } = write;
     const isReachable = this.#host.isReachable(holder);
-    if (isReachable && this.#isDue(write.store.get(holder))) {
-      write.store.set(holder, { to: holder, sentAt: now });
+    const before = write.store.get(holder);
+    if (isReachable && this.#isDue(before)) {
+      write.store.set(holder, { to: holder, sentAt: now, firstSentAt: before?.firstSentAt ?? now });
       this.#host.send(holder, { type: "store", id, delta });
     }
     if (!sloppy || (isReachable && now - write.since < hintAfter)) return;
@@ -178,7 +191,7 @@ export class PendingWrites {
     if (to === undefined) return;
     if (hint === undefined) this.#counts.hints++;
     write.used.add(to);
-    write.hint.set(holder, { to, sentAt: now });
+    write.hint.set(holder, { to, sentAt: now, firstSentAt: hint?.firstSentAt ?? now });
     this.#host.send(to, { type: "hint", id, for: holder, delta });
   }
 

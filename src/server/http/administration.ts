@@ -18,6 +18,7 @@ export function serveAdministration(
   app.get("/metrics", async (_request, reply) => reply.type(page.contentType).send(await page.render()));
   app.get("/v1/status", async () => node.status());
   app.get("/v1/members", async () => node.members());
+  app.get("/v1/channels", async () => node.channels.describe());
   app.get("/v1/keyspaces", async () => node.keyspaces());
   app.get("/v1/users", async () => node.users().map(({ name, grants }) => ({ name, grants })));
   app.post("/v1/admin", async (request, reply) => {

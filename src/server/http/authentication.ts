@@ -23,6 +23,7 @@ const NEEDS: Readonly<Record<string, RouteNeed>> = {
   "/metrics": "login",
   "/v1/status": "login",
   "/v1/members": "login",
+  "/v1/channels": "login",
   "/v1/keyspaces": "login",
   "/v1/admin": "login",
   "/v1/users": "admin",

@@ -9,6 +9,7 @@ import type {
   NodeStatus,
   ReplyCallback,
 } from "../../node/api.ts";
+import { channelsAlone } from "../../node/channels/alone.testkit.ts";
 import { noMembership } from "../../node/members.ts";
 import type { CatalogUser } from "../../node/catalog/users.ts";
 
@@ -118,7 +119,9 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
     keyspaces: () => node.state.keyspaces,
     status: () => node.state,
     members: () => ({ ...noMembership("n1"), enabled: true, members: [MEMBER] }),
+    measuredLegs: () => null,
     metrics: () => node.numbers,
+    channels: channelsAlone(),
     admin(request, done) {
       node.adminRequests.push(request);
       if (node.adminResult !== null) setImmediate(done, node.adminResult);

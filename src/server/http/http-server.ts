@@ -7,6 +7,7 @@
  *   GET  /metrics        Prometheus
  *   GET  /v1/status      `NodeStatus`
  *   GET  /v1/members     `MembershipInfo`
+ *   GET  /v1/channels    `ChannelsInfo`
  *   GET  /v1/keyspaces   `KeyspaceInfo[]`
  *   GET  /v1/users       names and grants
  *   POST /v1/admin       an `AdminInput`; answers `{ ok: true, detail }` or an error

@@ -80,9 +80,11 @@ export function metricsPage(node: KvorumNode): MetricsPage {
     const names = new Map(status.nodes.map((info) => [String(info.id), info.name]));
     for (const replica of status.replicas) {
       const where = { keyspace: replica.keyspace, shard: String(replica.shard) };
-      term.set(where, replica.term);
       last.set(where, replica.lastIndex);
-      commit.set(where, replica.commitIndex);
+      if (replica.merging === undefined) {
+        term.set(where, replica.term);
+        commit.set(where, replica.commitIndex);
+      }
       applied.set(where, replica.appliedIndex);
       failed.set(where, replica.failed === null ? 0 : 1);
       for (const [peer, behind] of Object.entries(replica.lag)) {

@@ -92,6 +92,23 @@ const membershipInfo = z.looseObject({
   ),
 });
 
+const channelsInfo = z.looseObject({
+  epoch: z.int().meta({ description: "Of the view that this node knows; 0: nobody has used channels yet." }),
+  members: z.array(z.looseObject({ node: z.int(), reliable: z.boolean() })),
+  channels: z.int(),
+  patterns: z.int(),
+  counters: z.record(z.string(), z.int()),
+  groups: z.array(
+    z.looseObject({
+      guarantee: z.enum(["plain", "fifo", "causal", "total"]),
+      order: z.string(),
+      reliability: z.string(),
+      joined: z.boolean(),
+      heldBack: z.int().meta({ description: "Messages in the hold-back queue; `detail.heldBack` has them." }),
+    }),
+  ),
+});
+
 /** Routes beside the data: at their whole path. */
 const OTHER_ROUTES: readonly RouteInfo[] = [
   get("/health/live", "live", "Does the process run?", z.strictObject({ live: z.boolean() })),
@@ -105,6 +122,7 @@ const OTHER_ROUTES: readonly RouteInfo[] = [
   get("/metrics", "metrics", "For Prometheus.", z.string(), "text/plain"),
   get("/v1/status", "status", "The node, its cluster and its replicas.", nodeStatus),
   get("/v1/members", "members", "Who is alive, as far as this node knows.", membershipInfo),
+  get("/v1/channels", "channels", "Publish/subscribe at this node, with its hold-back queues.", channelsInfo),
   get("/v1/keyspaces", "keyspaces", "All keyspaces with their shards.", z.array(keyspaceInfo)),
   get("/v1/users", "users", "The users and what they may do; never their passwords.", z.array(userInfo)),
   get("/v1/openapi.json", "openapi", "This document.", z.looseObject({})),

@@ -37,6 +37,8 @@ export function refusalOf(
       const keys = key === undefined ? (command.keysRead?.(args) ?? []) : [key];
       return keysRefusal(name, "read", keys, args, access, node);
     }
+    case "subscription":
+      return mayListen(node, access) ? null : noCommand(command.name);
     case "transaction":
       return command.name === "watch" ? keysRefusal("watch", "read", args.keys(), args, access, node) : null;
     case "login":
@@ -108,6 +110,9 @@ function groupRefusal(
   const shard = node.shards().find((other) => other.group === group);
   return shard !== undefined && access.in(shard.keyspace, role) ? null : noCommand(name);
 }
+
+/** Channels belong to no keyspace: who may read in all of them may listen, who may write in all of them may publish. */
+export const mayListen = (node: KvorumNode, access: Access): boolean => inAll(node, "read", access);
 
 const inAll = (node: KvorumNode, role: Role, access: Access): boolean =>
   node.keyspaces().every(({ name }) => access.in(name, role));

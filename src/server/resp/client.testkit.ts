@@ -5,7 +5,7 @@ import { createRespServer, type RespServer, type RespServerSettings } from "./se
 
 /**
  * A reply as JSON: bulk strings as strings (one char per byte), statuses as "+OK", errors as "-ERR …", doubles as ",1.5",
- * maps as {map: [[key, value], …]}, sets as {set: […]}, a null array as "*-1".
+ * maps as {map: [[key, value], …]}, sets as {set: […]}, push messages as {push: […]}, a null array as "*-1".
  */
 export type Wire =
   | null
@@ -47,6 +47,7 @@ export function readWire(
       return { value: bytes.toString("latin1", start, next + length), next: next + length + 2 };
     }
     case "*":
+    case ">":
     case "~":
     case "%": {
       const count = Number(line);
@@ -60,6 +61,7 @@ export function readWire(
         place = element.next;
       }
       if (type === "*") return { value: elements, next: place };
+      if (type === ">") return { value: { push: elements }, next: place };
       if (type === "~") return { value: { set: elements }, next: place };
       const pairs = Array.from({ length: count }, (_, i) => [elements[i * 2]!, elements[i * 2 + 1]!]);
       return { value: { map: pairs }, next: place };

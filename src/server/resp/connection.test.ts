@@ -96,7 +96,7 @@ describe("refusals", () => {
     [["NoSuch", "a", "b"], "-ERR unknown command 'NoSuch', with args beginning with: 'a' 'b' "],
     [["x\r\ny"], "-ERR unknown command 'x  y', with args beginning with: "],
     [[".flush"], "-ERR unknown command '.flush', with args beginning with: "],
-    [["SUBSCRIBE", "c"], "-ERR unknown command 'SUBSCRIBE', with args beginning with: 'c' "],
+    [["SSUBSCRIBE", "c"], "-ERR unknown command 'SSUBSCRIBE', with args beginning with: 'c' "],
   ])("%j", async (command, error) => {
     expect(await client.call(...command)).toBe(error);
   });

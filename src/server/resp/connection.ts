@@ -31,12 +31,15 @@ import type {
   ReplyMode,
   ServerContext,
   Session,
+  SubscriptionCommand,
 } from "./session.ts";
-import { callOptionsOf } from "./session/call-options.ts";
+import { notForSubscribers, Subscriber } from "./subscriber.ts";
+import { callOptionsFor } from "./session/call-options.ts";
+import { meant } from "./session/subcommands.ts";
 import { EXECABORT, Transaction, Watches } from "./transaction.ts";
 import { Window } from "./window.ts";
 import type { AttachedPeer } from "../wire/attached-client.ts";
-import { flattened, type ReplyWriter, type RespVersion, replyBytes } from "./writer.ts";
+import { flattened, type Output, Pushes, type ReplyWriter, type RespVersion, replyBytes } from "./writer.ts";
 
 /** What a connection needs from its server beyond what commands may see. */
 export interface ConnectionHost extends ServerContext {
@@ -83,7 +86,7 @@ interface Slot {
   readonly version: RespVersion;
   readonly silent: boolean;
   answered: boolean;
-  reply: Reply;
+  reply: Output;
   /** Bytes of the request, while it is unanswered; then of the reply. */
   bytes: number;
 }
@@ -92,9 +95,9 @@ class Answer implements Slot {
   readonly answered = true;
   readonly version: RespVersion;
   readonly silent: boolean;
-  readonly reply: Reply;
+  readonly reply: Output;
   readonly bytes: number;
-  constructor(reply: Reply, version: RespVersion, silent: boolean, bytes: number) {
+  constructor(reply: Output, version: RespVersion, silent: boolean, bytes: number) {
     this.reply = reply;
     this.version = version;
     this.silent = silent;
@@ -102,10 +105,10 @@ class Answer implements Slot {
   }
 }
 
-/** The place of the reply to a login, which comes later. */
-class LoginSlot implements Slot {
+/** The place of a reply that comes later, and before anything behind it is looked at. */
+class LaterSlot implements Slot {
   answered = false;
-  reply: Reply = null;
+  reply: Output = null;
   version: RespVersion;
   readonly silent: boolean;
   bytes: number;
@@ -170,7 +173,7 @@ class DataOperation extends Running {
     this.#args = args;
     this.#pairs = pairs;
     this.#container = container;
-    this.#options = callOptionsOf(connection);
+    this.#options = callOptionsFor(connection, { spec, args });
   }
 
   keys(): string[] {
@@ -284,8 +287,11 @@ export class Connection implements Session {
   libraryVersion = "";
   version: RespVersion = 2;
   consistency: Consistency = "linearizable";
+  quorum: { readonly r: number; readonly w: number } | null = null;
   replyMode: ReplyMode = "on";
   principal: Principal | null = null;
+
+  readonly subscriber: Subscriber;
 
   readonly #socket: Socket;
   readonly #parser: RequestParser;
@@ -326,6 +332,10 @@ export class Connection implements Session {
     this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
     this.local = `${socket.localAddress ?? "?"}:${socket.localPort ?? 0}`;
     this.#parser = new RequestParser(this.#limits(), this);
+    this.subscriber = new Subscriber(server.node.channels, {
+      push: (message) => this.#hear(message),
+      kill: (reason) => this.kill(reason),
+    });
     this.#window = new Window(server.options.maxPipelinedBytes, () => this.outputBytes);
     socket.on("data", (chunk) => this.#onData(chunk));
     socket.on("drain", () => this.#onDrain());
@@ -340,9 +350,9 @@ export class Connection implements Session {
     return this.#lastCommand?.name ?? "NULL";
   }
 
-  /** Nothing is owed to the client. */
+  /** Nothing is owed to the client, and it waits for nothing. */
   get idle(): boolean {
-    return this.#slots.length === this.#head;
+    return this.#slots.length === this.#head && this.subscriber.count === 0;
   }
 
   get access(): Rights | null {
@@ -366,11 +376,13 @@ export class Connection implements Session {
   }
 
   reset(): void {
+    this.subscriber.clear();
     this.#transaction = null;
     this.#watches = new Watches();
     this.name = "";
     this.version = 2;
     this.consistency = "linearizable";
+    this.quorum = null;
     this.replyMode = "on";
     this.principal = null;
   }
@@ -383,6 +395,7 @@ export class Connection implements Session {
   }
 
   attach(): void {
+    this.subscriber.clear();
     this.#attaching = true;
     this.closeAfterReply();
   }
@@ -398,7 +411,12 @@ export class Connection implements Session {
     const { server } = this;
     server.stats.commands++;
     const command = server.commands.find(source, nameStart, nameEnd);
-    this.#take(command ?? unknownCommand(source.subarray(nameStart, nameEnd), args), args, bytes);
+    if (command === undefined) {
+      this.#take(unknownCommand(source.subarray(nameStart, nameEnd), args), args, bytes);
+      return;
+    }
+    const what = meant(command, args);
+    this.#take(what.command, what.args, bytes);
   }
 
   onOversized(reason: string): void {
@@ -432,6 +450,13 @@ export class Connection implements Session {
       this.#refuse(refusal);
       return;
     }
+    if (this.version === 2 && this.subscriber.count > 0) {
+      const notNow = notForSubscribers(command);
+      if (notNow !== null) {
+        this.#refuse(notNow);
+        return;
+      }
+    }
     this.#lastCommand = command;
     if (this.#transaction !== null && this.#queue(this.#transaction, command, args, bytes)) return;
     switch (command.kind) {
@@ -445,7 +470,8 @@ export class Connection implements Session {
         this.#submit(new OrderedOperation(this, command, args, bytes));
         return;
       case "login":
-        this.#logIn(command, args, bytes);
+      case "subscription":
+        this.#runAlone(command, args, bytes);
         return;
       case "transaction":
         this.#transactional(command.name, args, bytes);
@@ -462,26 +488,29 @@ export class Connection implements Session {
     return refusal;
   }
 
-  /** Nothing behind a login is looked at before it is decided: it may be meant for the user who logs in. */
-  #logIn(command: LoginCommand, args: Args, bytes: number): void {
-    let slot: LoginSlot | null = null;
-    let atOnce: Reply | undefined;
-    command.run(this, args, (reply) => {
+  /**
+   * Nothing behind a login is looked at before it is decided: it may be meant for the user who logs in. Nor behind a subscription: what may
+   * come next depends on it.
+   */
+  #runAlone(command: LoginCommand | SubscriptionCommand, args: Args, bytes: number): void {
+    let slot: LaterSlot | null = null;
+    let atOnce: Output | undefined;
+    command.run(this, args, (reply: Output) => {
       if (slot === null) atOnce = reply;
-      else this.#loggedIn(slot, reply);
+      else this.#answerLater(slot, reply);
     });
     if (atOnce !== undefined) {
       this.#push(atOnce);
       return;
     }
-    slot = new LoginSlot(this.version, this.replyMode !== "on", bytes);
+    slot = new LaterSlot(this.version, this.replyMode !== "on" && command.kind === "login", bytes);
     this.#slots.push(slot);
     this.#inputBytes += bytes;
     this.#held = [];
     this.#stranger = false;
   }
 
-  #loggedIn(slot: LoginSlot, reply: Reply): void {
+  #answerLater(slot: LaterSlot, reply: Output): void {
     if (this.#closed) return;
     if (reply instanceof Failure) this.server.stats.errors++;
     this.#inputBytes -= slot.bytes;
@@ -638,6 +667,7 @@ export class Connection implements Session {
   #onClose(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.subscriber.close();
     this.#parser.stop();
     this.#order.stop();
     this.#window.stop();
@@ -705,12 +735,27 @@ export class Connection implements Session {
   }
 
   /** A reply that is known already. */
-  #push(reply: Reply): void {
+  #push(reply: Output): void {
     if (reply instanceof Failure) this.server.stats.errors++;
     const bytes = replyBytes(reply);
     this.#replyBytes += bytes;
-    this.#slots.push(new Answer(reply, this.version, this.replyMode !== "on", bytes));
+    const silent = this.replyMode !== "on" && !(reply instanceof Pushes);
+    this.#slots.push(new Answer(reply, this.version, silent, bytes));
     if (this.#slots.length - this.#head === 1) this.#scheduleFlush();
+  }
+
+  /** What it listens to comes behind the replies that are owed. */
+  #hear(message: Pushes): void {
+    if (this.#closed) return;
+    this.#push(message);
+    const limit = this.server.options.maxSubscriberBytes;
+    const unsent = this.outputBytes;
+    if (unsent <= limit) {
+      this.#settle();
+      return;
+    }
+    this.server.stats.slowSubscribersClosed++;
+    this.kill(`${unsent} bytes of messages wait for it (limit maxSubscriberBytes, ${limit})`);
   }
 
   /** A command that was not even begun; a transaction that it belongs to will not be either. */
@@ -730,6 +775,7 @@ export class Connection implements Session {
         );
         return true;
       case "login":
+      case "subscription":
         this.#refuse(NOT_IN_MULTI);
         return true;
       case "immediate":

@@ -21,6 +21,8 @@ import type {
   WatchListener,
   WatchOptions,
 } from "../../node/api.ts";
+import { channelsAlone } from "../../node/channels/alone.testkit.ts";
+import type { Channels } from "../../node/channels/channels.ts";
 import { type CatalogGroup, type CatalogKeyspace, EMPTY_CATALOG } from "../../node/catalog/state.ts";
 import type { CatalogUser } from "../../node/catalog/users.ts";
 import { groupOfTransaction, mergeReplies, refuseMalformed, splitByShard } from "../../node/commands.ts";
@@ -65,6 +67,8 @@ export class FakeNode implements KvorumNode {
   readonly #committing = new Set<GroupId>();
   /** Watchers are told as by a node, from the history of the shards here. */
   readonly watches: Watches;
+  /** Of a node that is alone. */
+  channels: Channels = channelsAlone();
   /** Calls that were made, for tests to look at. */
   calls = 0;
   /** Of the last `execute`. */
@@ -294,6 +298,10 @@ export class FakeNode implements KvorumNode {
     return noMembership("n1");
   }
 
+  measuredLegs(): null {
+    return null;
+  }
+
   metrics(): NodeMetrics {
     return { counters: {}, gauges: {} };
   }
@@ -307,6 +315,7 @@ export class FakeNode implements KvorumNode {
   }
 
   close(done: () => void): void {
+    this.channels.close();
     done();
   }
 }

@@ -14,6 +14,8 @@ export interface RespOptions {
   readonly maxPipelinedBytes: number;
   /** A client with more unsent reply bytes than this is disconnected. */
   readonly maxOutputBytes: number;
+  /** The same for one that listens to channels: with more unsent bytes when a message comes, it is disconnected. */
+  readonly maxSubscriberBytes: number;
   /** When the buffers of all clients together hold more, the client that holds most is disconnected. */
   readonly maxBufferedBytes: number;
   /** A client that was silent for longer is disconnected; 0: never. */
@@ -37,6 +39,7 @@ export const DEFAULT_OPTIONS: RespOptions = {
   maxPipelinedCommands: 10_000,
   maxPipelinedBytes: 32 * 1024 * 1024,
   maxOutputBytes: 256 * 1024 * 1024,
+  maxSubscriberBytes: 32 * 1024 * 1024,
   maxBufferedBytes: 1024 * 1024 * 1024,
   idleTimeout: 0,
   loginTimeout: 60_000,
@@ -54,6 +57,8 @@ export interface RespStats {
   rejectedConnections: number;
   /** Disconnected because of a limit on their buffers. */
   slowClientsClosed: number;
+  /** Disconnected because they took their messages too slowly. */
+  slowSubscribersClosed: number;
   idleClientsClosed: number;
   protocolErrors: number;
   commands: number;
@@ -71,6 +76,7 @@ export function newStats(): RespStats {
     totalConnections: 0,
     rejectedConnections: 0,
     slowClientsClosed: 0,
+    slowSubscribersClosed: 0,
     idleClientsClosed: 0,
     protocolErrors: 0,
     commands: 0,

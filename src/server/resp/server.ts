@@ -9,6 +9,7 @@ import type { KvorumNode } from "../../node/api.ts";
 import { TLS_HANDSHAKE_MS, type TlsIdentity } from "../../transport/tls-sockets.ts";
 import { Security } from "../security/security.ts";
 import { AttachedClient, type AttachedHost, type AttachedPeer } from "../wire/attached-client.ts";
+import { mayListen } from "./authorise.ts";
 import { CommandTable } from "./command-table.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import { CursorTable } from "./cursors.ts";
@@ -44,6 +45,7 @@ const TOO_MANY = "-ERR max number of clients reached\r\n";
 const RATE_SAMPLES = 16;
 const RATE_INTERVAL_MS = 250;
 const IDLE_SWEEPS = 4;
+const SUBSCRIBERS_SWEEP_MS = 1000;
 
 export function createRespServer(settings: RespServerSettings): RespServer {
   return new RespDoor(settings);
@@ -147,6 +149,7 @@ class RespDoor implements RespServer, ConnectionHost {
       this.#every(RATE_INTERVAL_MS, () => this.#sample());
       const { idleTimeout, loginTimeout } = this.options;
       this.#every(Math.max(10, loginTimeout / IDLE_SWEEPS), () => this.#sweepStrangers());
+      this.#every(SUBSCRIBERS_SWEEP_MS, () => this.#sweepSubscribers());
       if (idleTimeout > 0) this.#every(Math.max(10, idleTimeout / IDLE_SWEEPS), () => this.#sweepIdle());
       this.log.info({ address: this.address }, "Redis clients may connect");
       done(null);
@@ -277,6 +280,15 @@ class RespDoor implements RespServer, ConnectionHost {
       if (client.lastActiveAt >= since || !client.idle) continue;
       this.stats.idleClientsClosed++;
       client.kill(`silent for more than ${this.options.idleTimeout} ms`);
+    }
+  }
+
+  /** A subscriber sends no commands at which its user's roles would be looked at again. */
+  #sweepSubscribers(): void {
+    for (const client of this.clients.values()) {
+      if (client.subscriber.count === 0) continue;
+      const { access } = client;
+      if (access === null || !mayListen(this.node, access)) client.kill("its user may not listen any more");
     }
   }
 

@@ -351,4 +351,39 @@ describe("KVORUM", () => {
     await call("RESET");
     expect(await call("KVORUM", "CONSISTENCY")).toBe("linearizable");
   });
+
+  test("SIBLINGS and RESOLVE are done where the key lives: an ordered keyspace has none", async () => {
+    expect(await call("KVORUM", "SIBLINGS", "a")).toMatch(
+      /^-ERR an ordered keyspace has no concurrent values/,
+    );
+    expect(await call("kvorum", "resolve", "a", "token", "v")).toMatch(/^-ERR an ordered keyspace/);
+    expect(await call("KVORUM", "SIBLINGS")).toMatch(/^-ERR wrong number of arguments/);
+    expect(await call("KVORUM", "RESOLVE", "a", "token")).toMatch(/^-ERR wrong number of arguments/);
+  });
+
+  test("QUORUM chooses R and W for quorum keyspaces alone, and RESET takes it back", async () => {
+    expect(await call("KVORUM", "QUORUM")).toBe("default");
+    expect(await call("KVORUM", "QUORUM", "1", "2")).toMatch(/^-ERR there is no quorum keyspace/);
+    const plain = node.keyspaces.bind(node);
+    node.keyspaces = () =>
+      plain().map((each) => (each.name === "other" ? { ...each, replication: "quorum" as const } : each));
+    for (const wrong of [["0", "1"], ["1", "4"], ["1"], ["1", "x"], ["1", "1", "1"]])
+      expect(await call("KVORUM", "QUORUM", ...wrong)).toMatch(
+        /^-ERR QUORUM takes DEFAULT, or R and W from 1 to 3/,
+      );
+    expect(await call("KVORUM", "QUORUM", "2", "3")).toBe("+OK");
+    expect(await call("KVORUM", "QUORUM")).toEqual([2, 3]);
+    await call("GET", "other:a");
+    expect(node.lastOptions.quorum).toBe(2);
+    await call("SET", "other:a", "1");
+    expect(node.lastOptions.quorum).toBe(3);
+    await call("SET", "a", "1");
+    expect(node.lastOptions.quorum).toBe(undefined);
+    expect(await call("KVORUM", "QUORUM", "DEFAULT")).toBe("+OK");
+    await call("GET", "other:a");
+    expect(node.lastOptions.quorum).toBe(undefined);
+    await call("KVORUM", "QUORUM", "1", "1");
+    await call("RESET");
+    expect(await call("KVORUM", "QUORUM")).toBe("default");
+  });
 });

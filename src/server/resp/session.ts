@@ -8,7 +8,8 @@ import type { Access } from "../security/access.ts";
 import type { Principal, Security } from "../security/security.ts";
 import type { CursorTable } from "./cursors.ts";
 import type { RespOptions, RespStats } from "./options.ts";
-import type { RespVersion } from "./writer.ts";
+import type { Subscriber } from "./subscriber.ts";
+import type { Output, RespVersion } from "./writer.ts";
 
 /** Whether replies are sent: `skip-next` once CLIENT REPLY SKIP was read, `skip` for the command behind it. */
 export type ReplyMode = "on" | "off" | "skip-next" | "skip";
@@ -32,6 +33,8 @@ export interface Session {
   /** Commands queued by MULTI; -1 outside of a transaction. */
   readonly queued: number;
   readonly watching: number;
+  /** What it listens to. */
+  readonly subscriber: Subscriber;
   /** Bytes of requests that are not answered yet, and of replies that are not sent yet. */
   readonly inputBytes: number;
   readonly outputBytes: number;
@@ -41,11 +44,13 @@ export interface Session {
   libraryVersion: string;
   version: RespVersion;
   consistency: Consistency;
+  /** For calls in quorum keyspaces; null: what the keyspace says. */
+  quorum: { readonly r: number; readonly w: number } | null;
   replyMode: ReplyMode;
   /** Who has logged in. */
   principal: Principal | null;
 
-  /** Forgets everything the client has set up: login, transaction, watches, name, protocol, consistency (RESET). */
+  /** Forgets everything the client has set up: login, transaction, watches, name, protocol, consistency, quorum (RESET). */
   reset(): void;
   /** Sends what is owed, this command's reply included, and disconnects. Later commands are ignored. */
   closeAfterReply(): void;
@@ -118,12 +123,23 @@ export interface LoginCommand extends SessionCommandBase {
   run(session: Session, args: Args, done: (reply: Reply) => void): void;
 }
 
+/** SUBSCRIBE and its family: like a login, what the client has sent behind it waits until it is answered. Not within MULTI. */
+export interface SubscriptionCommand extends SessionCommandBase {
+  readonly kind: "subscription";
+  run(session: Session, args: Args, done: (reply: Output) => void): void;
+}
+
 /** MULTI and its family: the connection's own. */
 export interface TransactionCommand extends SessionCommandBase {
   readonly kind: "transaction";
 }
 
-export type SessionCommand = ImmediateCommand | OrderedCommand | LoginCommand | TransactionCommand;
+export type SessionCommand =
+  | ImmediateCommand
+  | OrderedCommand
+  | LoginCommand
+  | SubscriptionCommand
+  | TransactionCommand;
 
 export interface DataCommand {
   readonly kind: "data";

@@ -20,6 +20,17 @@ import {
 
 export type RespVersion = 2 | 3;
 
+/** What a subscriber hears, in this order: push messages in RESP3, arrays in RESP2. */
+export class Pushes {
+  readonly messages: readonly (readonly Reply[])[];
+  constructor(messages: readonly (readonly Reply[])[]) {
+    this.messages = messages;
+  }
+}
+
+/** What goes out to a client. */
+export type Output = Reply | Pushes;
+
 const SLAB_BYTES = 32 * 1024;
 /** From here on a bulk is cheaper handed out than copied. */
 const LARGE_BULK_BYTES = 16 * 1024;
@@ -36,6 +47,7 @@ const COLON = 58;
 const COMMA = 44;
 const PERCENT = 37;
 const TILDE = 126;
+const GREATER = 62;
 
 function isBinary(text: string): boolean {
   for (let at = 0; at < text.length; at++) if (text.charCodeAt(at) > 0xff) return false;
@@ -80,7 +92,7 @@ export class ReplyWriter {
     return pieces;
   }
 
-  write(reply: Reply, version: RespVersion): void {
+  write(reply: Output, version: RespVersion): void {
     if (typeof reply === "number") this.#integer(reply);
     else if (reply === null) this.#constant(version === 3 ? NULL_3 : NULL_BULK);
     else if (reply instanceof Uint8Array) this.#bulk(reply);
@@ -88,8 +100,13 @@ export class ReplyWriter {
     else this.#rare(reply, version);
   }
 
-  #rare(reply: Exclude<Reply, null | number | Uint8Array>, version: RespVersion): void {
-    if (Array.isArray(reply)) {
+  #rare(reply: Exclude<Output, null | number | Uint8Array>, version: RespVersion): void {
+    if (reply instanceof Pushes) {
+      for (const message of reply.messages) {
+        this.#header(version === 3 ? GREATER : STAR, message.length);
+        for (const element of message) this.write(element, version);
+      }
+    } else if (Array.isArray(reply)) {
       this.#header(STAR, reply.length);
       for (const element of reply as readonly Reply[]) this.write(element, version);
     } else if (reply instanceof Status) {
@@ -221,11 +238,12 @@ export function flattened(reply: Reply): Reply {
 }
 
 /** A fair guess of what a reply holds in memory, for limits; exact where it matters, for bulks. */
-export function replyBytes(reply: Reply): number {
+export function replyBytes(reply: Output): number {
   if (reply instanceof Uint8Array) return reply.length + 32;
   if (typeof reply !== "object" || reply === null) return 16;
   let sum = 32;
-  if (Array.isArray(reply)) for (const element of reply as readonly Reply[]) sum += replyBytes(element);
+  if (reply instanceof Pushes) for (const message of reply.messages) sum += replyBytes(message);
+  else if (Array.isArray(reply)) for (const element of reply as readonly Reply[]) sum += replyBytes(element);
   else if (reply instanceof SetReply) for (const member of reply.members) sum += replyBytes(member);
   else if (reply instanceof MapReply) {
     for (const [key, value] of reply.pairs) sum += replyBytes(key) + replyBytes(value);

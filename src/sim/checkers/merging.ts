@@ -19,12 +19,17 @@ const mayLose = ({ lostDisks, copies }: Damage): boolean => lostDisks >= copies;
 const isRead = ({ f, outcome }: Operation): boolean => f === "read" && outcome === "ok";
 const mayHaveHappened = ({ outcome }: Operation): boolean => outcome !== "fail";
 
-/** The last read of the key through each node that there is at the end. */
+/** The last read of the key through each node that there is at the end; those of typed clients name no node. */
 function lastReads(operations: readonly Operation[], key: HistoryKey): readonly Operation[] {
   const lastWrite = operations.reduce((line, { f, call }) => (f === "read" ? line : Math.max(line, call)), 0);
   const last = new Map<unknown, Operation>();
   for (const operation of operations)
-    if (operation.key === key && isRead(operation) && operation.call > lastWrite)
+    if (
+      operation.key === key &&
+      operation.node !== undefined &&
+      isRead(operation) &&
+      operation.call > lastWrite
+    )
       last.set(operation.node, operation);
   return [...last.values()];
 }

@@ -145,6 +145,7 @@ export class TypedClient {
       repetition,
       consistency,
       maxStaleness: maxStaleness ?? null,
+      quorum: null,
       idempotency: isKeyed ? { kind: "idempotency", key: this.#newKey(), lifetime: KEY_LIFETIME_MS } : null,
       hedgeAfter: repetition === "read" && random.chance(HEDGED) ? random.between(1, 200) : null,
     };

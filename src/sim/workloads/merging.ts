@@ -13,7 +13,7 @@ import {
 } from "./workload.ts";
 
 /** Rumors, hints, then anti-entropy with its longest interval, some of it more than once. */
-const SETTLE_MS = 40_000;
+export const MERGING_SETTLE_MS = 40_000;
 
 export const mergingCounters: MakeWorkload = (prefix) => {
   const keys = numberedKeys(prefix, 3);
@@ -22,7 +22,7 @@ export const mergingCounters: MakeWorkload = (prefix) => {
     model: null,
     keys,
     pause: 20,
-    settle: SETTLE_MS,
+    settle: MERGING_SETTLE_MS,
     plan(dice) {
       const key = pick(dice, keys);
       return dice.next() < 0.3 ? readCounter(key) : increment(key, 1 + Math.floor(dice.next() * 5));
@@ -46,7 +46,7 @@ export const mergingSets: MakeWorkload = (prefix) => {
     model: null,
     keys,
     pause: 20,
-    settle: SETTLE_MS,
+    settle: MERGING_SETTLE_MS,
     plan(dice, unique) {
       const chance = dice.next();
       if (chance < 0.45) {
@@ -84,7 +84,7 @@ export const mergingRegisters: MakeWorkload = (prefix) => {
     model: null,
     keys,
     pause: 20,
-    settle: SETTLE_MS,
+    settle: MERGING_SETTLE_MS,
     plan(dice, unique) {
       const key = pick(dice, keys);
       const chance = dice.next();

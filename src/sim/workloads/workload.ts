@@ -64,6 +64,8 @@ export interface Workload {
   plan(dice: Dice, unique: number): PlannedOperation;
   /** Reads all there is to know of a key; done for every key through every node once everything has healed. */
   lastRead(key: HistoryKey): PlannedOperation;
+  /** Done for every key by every session of a typed client then: it must not be stuck with what it has seen. */
+  lastOfSession?(key: HistoryKey): PlannedOperation;
   /** What is to be said about a complete history beside linearizability and lost writes. */
   verdicts?(operations: readonly Operation[], circumstances: Circumstances): readonly Verdict[];
   /** Watchers wander through a simulated cluster meanwhile, one for each of these prefixes. */

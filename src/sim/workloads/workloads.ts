@@ -10,6 +10,7 @@ import { sessions } from "./sessions.ts";
 import { sets } from "./sets.ts";
 import { staleReads } from "./stale-reads.ts";
 import { transactions } from "./transactions.ts";
+import { mergingSessions } from "./merging-sessions.ts";
 import { mergingCounters, mergingRegisters, mergingSets } from "./merging.ts";
 import type { MakeWorkload } from "./workload.ts";
 
@@ -60,6 +61,10 @@ export const WORKLOADS = {
     meaning: "registers written and deleted at every node, and agreed on in the end",
     make: mergingRegisters,
   },
+  "merging-sessions": {
+    meaning: "the typed client counts through any node, and sees what it has added and read before",
+    make: mergingSessions,
+  },
   idle: {
     meaning: "a few operations a minute: what goes wrong when nothing happens",
     make: (prefix) => registers(prefix, { keys: 2, pause: 4000 }),
@@ -71,6 +76,7 @@ export const MERGING_WORKLOAD_NAMES = [
   "merging-counters",
   "merging-sets",
   "merging-registers",
+  "merging-sessions",
 ] as const satisfies readonly (keyof typeof WORKLOADS)[];
 
 export type WorkloadName = keyof typeof WORKLOADS;

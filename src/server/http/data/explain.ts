@@ -40,12 +40,15 @@ const explain = route(
     summary: "Explain what a keyspace promises",
     description:
       "When a write is acknowledged, what a read sees, what may fail, what a failover costs, what is refused and why; in " +
-      "sentences, with the numbers beside them. Times are milliseconds.",
+      "sentences, with the numbers beside them. Times are milliseconds. The staleness of a quorum is estimated from what the " +
+      "node that is asked has measured lately as a coordinator.",
     query: COMMON,
     body: "none",
     answers: { 200: { description: "The explanation.", schema: explanation } },
   },
-  async ({ incoming }) => ({ body: explainKeyspace(incoming.keyspace, null) }),
+  async ({ incoming: { node, keyspace } }) => ({
+    body: explainKeyspace(keyspace, node.measuredLegs(keyspace.name)),
+  }),
 );
 
 export const explainRoutes: readonly DataRoute[] = [explain];

@@ -22,7 +22,11 @@ export const BASIC_COMMANDS: readonly SessionCommand[] = [
     since: "1.0.0",
     summary: "Ping the server",
     multi: "queue",
-    run: (_session: Session, args: Args): Reply => (args.length > 1 ? wrongArity("ping") : (args[0] ?? PONG)),
+    run(session: Session, args: Args): Reply {
+      if (args.length > 1) return wrongArity("ping");
+      if (session.version === 2 && session.subscriber.count > 0) return [bulk("pong"), args[0] ?? bulk("")];
+      return args[0] ?? PONG;
+    },
   },
   {
     ...connection,

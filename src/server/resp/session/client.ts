@@ -168,7 +168,7 @@ function list(session: Session, args: Args): Reply {
   if (args.length === 2 && word(args[0]) === "TYPE") {
     const type = word(args[1]);
     if (!CLIENT_TYPES.has(type)) return unrecognized("Unknown client type", args[1]!);
-    if (type !== "NORMAL") clients = [];
+    clients = [...clients].filter((client) => typeOf(client) === type);
   } else if (args.length >= 2 && word(args[0]) === "ID") {
     const ids = args.slice(1).map(integer);
     if (ids.some((id) => id === undefined || id <= 0)) return new Failure("ERR Invalid client ID");
@@ -182,6 +182,8 @@ function list(session: Session, args: Args): Reply {
   return bulk(text);
 }
 
+const typeOf = ({ subscriber }: Session): string => (subscriber.count > 0 ? "PUBSUB" : "NORMAL");
+
 /** One line of CLIENT LIST, with the fields of Redis 7 that mean something here. */
 function describe(client: Session, now: number): string {
   const fields: readonly (readonly [string, string | number])[] = [
@@ -192,10 +194,10 @@ function describe(client: Session, now: number): string {
     ["name", client.name],
     ["age", Math.floor((now - client.connectedAt) / 1000)],
     ["idle", Math.floor((now - client.lastActiveAt) / 1000)],
-    ["flags", client.queued >= 0 ? "x" : "N"],
+    ["flags", client.queued >= 0 ? "x" : client.subscriber.count > 0 ? "P" : "N"],
     ["db", 0],
-    ["sub", 0],
-    ["psub", 0],
+    ["sub", client.subscriber.channelCount],
+    ["psub", client.subscriber.patternCount],
     ["ssub", 0],
     ["multi", client.queued],
     ["watch", client.watching],
@@ -251,7 +253,7 @@ function kill(session: Session, args: Args): Reply {
     } else if (option === "TYPE") {
       const type = word(value);
       if (!CLIENT_TYPES.has(type)) return unrecognized("Unknown client type", value);
-      tests.push(() => type === "NORMAL");
+      tests.push((client) => typeOf(client) === type);
     } else if (option === "SKIPME" && ["YES", "NO"].includes(word(value))) skipMe = word(value) === "YES";
     else return SYNTAX_ERROR;
   }

@@ -58,6 +58,7 @@ const RESET: readonly (keyof RespStats)[] = [
   "totalConnections",
   "rejectedConnections",
   "slowClientsClosed",
+  "slowSubscribersClosed",
   "idleClientsClosed",
   "protocolErrors",
   "commands",
@@ -71,7 +72,10 @@ function parameters(server: ServerContext): readonly (readonly [string, string])
   return [
     ["appendfsync", "always"],
     ["appendonly", "yes"],
-    ["client-output-buffer-limit", `normal ${options.maxOutputBytes} 0 0 slave 0 0 0 pubsub 0 0 0`],
+    [
+      "client-output-buffer-limit",
+      `normal ${options.maxOutputBytes} 0 0 slave 0 0 0 pubsub ${options.maxSubscriberBytes} 0 0`,
+    ],
     ["client-query-buffer-limit", String(options.maxCommandBytes)],
     ["cluster-enabled", "no"],
     ["databases", "1"],

@@ -2,7 +2,7 @@
 import { Failure, MapReply, OK, type Reply } from "../../../core/reply.ts";
 import type { LoginOutcome } from "../../security/security.ts";
 import { SYNTAX_ERROR, textOf } from "../failures.ts";
-import type { Session, SessionCommand } from "../session.ts";
+import type { LoginCommand, Session } from "../session.ts";
 import { bulk, integer, unrecognized, word } from "../values.ts";
 import { DEFAULT_USER, invalidClientName, isClientName } from "./client.ts";
 import { REDIS_VERSION } from "./version.ts";
@@ -25,7 +25,7 @@ const facts = {
   flags: ["noscript", "loading", "stale", "fast", "no_auth"],
 } as const;
 
-export const HELLO_COMMANDS: readonly SessionCommand[] = [
+export const HELLO_COMMANDS: readonly LoginCommand[] = [
   {
     ...facts,
     name: "hello",

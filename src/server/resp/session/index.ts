@@ -10,6 +10,7 @@ import { INFO } from "./info.ts";
 import { KEYSPACE_COMMANDS } from "./keyspace.ts";
 import { KVORUM } from "./kvorum.ts";
 import { MEMORY } from "./memory.ts";
+import { PUBSUB_COMMANDS } from "./pubsub.ts";
 import { SCAN_COMMANDS } from "./scan.ts";
 
 export const SESSION_COMMANDS: readonly SessionCommand[] = [
@@ -24,4 +25,5 @@ export const SESSION_COMMANDS: readonly SessionCommand[] = [
   ...DIAGNOSTIC_COMMANDS,
   MEMORY,
   KVORUM,
+  ...PUBSUB_COMMANDS,
 ];

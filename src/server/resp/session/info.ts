@@ -151,7 +151,7 @@ function persistenceSection(server: ServerContext): Fields {
   ];
 }
 
-function statsSection({ stats, commandsPerSecond }: ServerContext): Fields {
+function statsSection({ node, stats, commandsPerSecond }: ServerContext): Fields {
   return [
     ["total_connections_received", stats.totalConnections],
     ["total_commands_processed", stats.commands],
@@ -163,8 +163,8 @@ function statsSection({ stats, commandsPerSecond }: ServerContext): Fields {
     ["protocol_errors", stats.protocolErrors],
     ["evicted_keys", 0],
     ["evicted_clients", stats.slowClientsClosed],
-    ["pubsub_channels", 0],
-    ["pubsub_patterns", 0],
+    ["pubsub_channels", node.channels.names(null).length],
+    ["pubsub_patterns", node.channels.patternCount],
   ];
 }
 

@@ -1,11 +1,13 @@
 /** KVORUM: what Redis has no command for. */
+import { InvariantError } from "../../../core/assert.ts";
 import { Failure, MapReply, OK, type Reply } from "../../../core/reply.ts";
+import type { Args } from "../../../data/contract.ts";
 import type { KeyspaceInfo } from "../../../node/api.ts";
 import { hashSlot, shardOfSlot } from "../../../placement/hash-slot.ts";
 import { textOf } from "../failures.ts";
-import type { ServerContext } from "../session.ts";
+import type { ServerContext, Session } from "../session.ts";
 import { WIRE_VERSION } from "../../../wire/messages.ts";
-import { bulk, container, integer } from "../values.ts";
+import { bulk, container, integer, word } from "../values.ts";
 
 export const KVORUM = container(
   { name: "kvorum", group: "kvorum", since: "0.1.0", summary: "A container for commands of Kvorum itself" },
@@ -31,6 +33,30 @@ export const KVORUM = container(
         return OK;
       },
     },
+    quorum: {
+      arity: -2,
+      help: [
+        "QUORUM [DEFAULT | <r> <w>]",
+        "Return or choose how many replicas the reads and writes of this connection ask in quorum keyspaces, at most as many as there are. DEFAULT: what the keyspace says.",
+      ],
+      run: (session, args) => chooseQuorum(session, args),
+    },
+    siblings: {
+      arity: -3,
+      help: [
+        "SIBLINGS <key> [<field>]",
+        "Return a token and the concurrent values of a key, the latest first. For keyspaces made with conflicts: siblings.",
+      ],
+      run: misplaced,
+    },
+    resolve: {
+      arity: -5,
+      help: [
+        "RESOLVE <key> <token> <value> [<field>]",
+        "Put the value in the place of those that came with the token. What was written since stays beside it.",
+      ],
+      run: misplaced,
+    },
     attach: {
       arity: 3,
       help: [
@@ -45,6 +71,14 @@ export const KVORUM = container(
         return OK;
       },
     },
+    channels: {
+      arity: 2,
+      help: [
+        "CHANNELS",
+        "Return what this node knows of publish/subscribe, hold-back queues included, as JSON.",
+      ],
+      run: ({ server }) => bulk(JSON.stringify(server.node.channels.describe(), null, 2)),
+    },
     explain: {
       arity: 3,
       help: ["EXPLAIN <key>", "Return where a key lives: its keyspace, shard, group, replicas and leader."],
@@ -52,6 +86,31 @@ export const KVORUM = container(
     },
   },
 );
+
+function misplaced(): never {
+  throw new InvariantError("a subcommand on data was run by the connection");
+}
+
+function chooseQuorum(session: Session, args: Args): Reply {
+  if (args.length === 0)
+    return session.quorum === null ? bulk("default") : [session.quorum.r, session.quorum.w];
+  if (args.length === 1 && word(args[0]) === "DEFAULT") {
+    session.quorum = null;
+    return OK;
+  }
+  const [r, w] = args.map(integer);
+  const sizes = session.server.node
+    .keyspaces()
+    .map(({ replication, replicas }) => (replication === "quorum" ? replicas : 0));
+  const most = Math.max(0, ...sizes);
+  if (most === 0) return new Failure("ERR there is no quorum keyspace: create one with --replication quorum");
+  const fits = (count: number | undefined): count is number =>
+    count !== undefined && count >= 1 && count <= most;
+  if (args.length !== 2 || !fits(r) || !fits(w))
+    return new Failure(`ERR QUORUM takes DEFAULT, or R and W from 1 to ${most}`);
+  session.quorum = { r, w };
+  return OK;
+}
 
 function explain(server: ServerContext, key: Uint8Array): Reply {
   const keyspace = keyspaceOf(server.node.keyspaces(), key);

@@ -1,12 +1,13 @@
 /**
- * The network between a front end and the cluster, with a switch that loses answers: the request arrives and is carried out, the
- * answer is thrown away and the connection is cut. For the client that looks like any broken connection.
+ * What a front end's or a node's connections go through, with two ways to fail. An answer is lost: the request arrives and is carried
+ * out, the answer is thrown away and the connection is cut. Or a node is cut off: nothing passes until it is joined again. For whoever
+ * is connected that looks like any broken connection.
  */
 import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
 import type { AddressInfo } from "node:net";
 import { HOST } from "../web/site.ts";
 
-interface Address {
+export interface Address {
   readonly host: string;
   readonly port: number;
 }
@@ -21,6 +22,7 @@ class Door {
   readonly #open = new Set<Socket>();
   readonly #isLost: () => boolean;
   #target: Address | null = null;
+  #isShut = false;
 
   private constructor(server: Server, isLost: () => boolean) {
     this.#server = server;
@@ -43,8 +45,18 @@ class Door {
     this.#target = target;
   }
 
+  /** Shut, it lets nobody in, and throws out whoever is half-way through. */
+  shut(isShut: boolean): void {
+    this.#isShut = isShut;
+    if (isShut) for (const socket of this.#open) socket.destroy();
+  }
+
   #pass(inner: Socket): void {
-    const outer = connectTo({ ...this.#target!, noDelay: true });
+    if (this.#isShut || this.#target === null) {
+      inner.destroy();
+      return;
+    }
+    const outer = connectTo({ ...this.#target, noDelay: true });
     this.#open.add(inner);
     const end = (): void => {
       this.#open.delete(inner);
@@ -66,13 +78,19 @@ class Door {
   }
 }
 
-export class LossyLink {
+export class Link {
   readonly #doors: Door[] = [];
-  readonly #byTarget = new Map<string, Door>();
+  readonly #byTarget = new Map<string, { readonly target: Address; readonly door: Door }>();
+  readonly #isCut: (target: Address) => boolean;
   #losing = false;
 
-  static async open(): Promise<LossyLink> {
-    const link = new LossyLink();
+  private constructor(isCut: (target: Address) => boolean) {
+    this.#isCut = isCut;
+  }
+
+  /** `isCut`: whether a node cannot be reached at present. */
+  static async open(isCut: (target: Address) => boolean = () => false): Promise<Link> {
+    const link = new Link(isCut);
     const isLost = (): boolean => {
       const lost = link.#losing;
       link.#losing = false;
@@ -82,19 +100,25 @@ export class LossyLink {
     return link;
   }
 
-  /** For `connect`: every node is reached through a door of its own. */
-  readonly route = (address: Address): Address => {
-    const name = `${address.host}:${address.port}`;
-    const door = this.#byTarget.get(name) ?? this.#doors[this.#byTarget.size];
-    if (door === undefined) return address;
-    door.leadTo(address);
-    this.#byTarget.set(name, door);
+  /** For `connect` and `createNode`: every node is reached through a door of its own. */
+  readonly route = (target: Address): Address => {
+    const name = `${target.host}:${target.port}`;
+    const door = this.#byTarget.get(name)?.door ?? this.#doors[this.#byTarget.size];
+    if (door === undefined) return target;
+    door.leadTo(target);
+    door.shut(this.#isCut(target));
+    this.#byTarget.set(name, { target, door });
     return { host: HOST, port: door.port };
   };
 
   /** The next answer from any node is lost, with everything else that was on its way there. */
   loseNextAnswer(): void {
     this.#losing = true;
+  }
+
+  /** What is cut off has changed. */
+  update(): void {
+    for (const { target, door } of this.#byTarget.values()) door.shut(this.#isCut(target));
   }
 
   close(): void {
