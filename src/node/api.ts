@@ -14,7 +14,7 @@ export type Consistency = "linearizable" | "sequential" | "stale";
 export interface CallOptions {
   /** Milliseconds until the caller gets `timeout`. Default: the node's `requestTimeout`. */
   readonly timeout?: Millis;
-  /** For reads. Default linearizable. */
+  /** For reads. Default: linearizable in ordered keyspaces; merging ones have a way of their own, and refuse to be asked for that. */
   readonly consistency?: Consistency;
   /** For other reads than linearizable ones: what the caller has seen in replies, to read its own writes and never go back. */
   readonly atLeast?: Seen;

@@ -24,9 +24,9 @@ export interface ControllerHost {
   catalog(): Catalog;
   replicas(): Iterable<Replica>;
   isUp(node: NodeId): boolean;
-  /** Nothing can be written here for now. */
   /** Of the keyspace that every cluster has; null: as many as any keyspace gets. */
   readonly defaultShards: number | null;
+  /** Nothing can be written here for now. */
   diskFull(): boolean;
   /** Through the system group, wherever it is led. `done` hears whether it was accepted. */
   change(command: CatalogCommand, done: (ok: boolean) => void): void;

@@ -1,15 +1,7 @@
 /** Messages and records of gossip as bytes; what it shares with other merging protocols is in `merging/codec.ts`. */
 import { unreachable } from "../../core/assert.ts";
-import { ByteReader, ByteWriter, CodecError } from "../../core/bytes.ts";
-import {
-  decodeMergingRecord,
-  encodeMergingRecord,
-  isSharedMessage,
-  readFlag,
-  readSharedMessage,
-  writeFlag,
-  writeSharedMessage,
-} from "../merging/codec.ts";
+import { type ByteReader, type ByteWriter, CodecError } from "../../core/bytes.ts";
+import { mergingCodec, readFlag, writeFlag } from "../merging/codec.ts";
 import type { MergingCodec } from "../merging/codec.ts";
 import type { GossipMessage } from "./gossip.ts";
 import type { RumorId, RumorMessage, ToldRumor } from "./messages.ts";
@@ -20,26 +12,9 @@ const FEEDBACK = 33;
 /** The least a rumor takes: the lengths of id and payload, and the age. Bounds a count before anything is made of it. */
 const MIN_RUMOR_BYTES = 3;
 
-const w = new ByteWriter(1024);
+export const gossipCodec: MergingCodec<GossipMessage> = mergingCodec(writeRumorMessage, readRumorMessage);
 
-export const gossipCodec: MergingCodec<GossipMessage> = {
-  encodeMessage(message) {
-    if (isSharedMessage(message)) writeSharedMessage(w, message);
-    else writeRumorMessage(message);
-    return w.finish();
-  },
-  decodeMessage(bytes) {
-    const reader = new ByteReader(bytes);
-    const kind = reader.u8();
-    const message = readSharedMessage(reader, kind) ?? readRumorMessage(reader, kind);
-    reader.end();
-    return message;
-  },
-  encodeRecord: encodeMergingRecord,
-  decodeRecord: decodeMergingRecord,
-};
-
-function writeRumorMessage(message: RumorMessage): void {
+function writeRumorMessage(w: ByteWriter, message: RumorMessage): void {
   switch (message.type) {
     case "rumors":
       w.u8(RUMORS);

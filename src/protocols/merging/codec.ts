@@ -42,6 +42,30 @@ export interface MergingCodec<M> {
   decodeRecord(bytes: Uint8Array): MergingRecord;
 }
 
+/** A protocol's codec, from how its own messages are written, their kind first, and read behind their kind. */
+export function mergingCodec<Own extends { readonly type: string }>(
+  write: (w: ByteWriter, message: Own) => void,
+  read: (r: ByteReader, kind: number) => Own,
+): MergingCodec<Own | SharedMessage> {
+  const writer = new ByteWriter(1024);
+  return {
+    encodeMessage(message) {
+      if (isSharedMessage(message)) writeSharedMessage(writer, message);
+      else write(writer, message);
+      return writer.finish();
+    },
+    decodeMessage(bytes) {
+      const reader = new ByteReader(bytes);
+      const kind = reader.u8();
+      const message = readSharedMessage(reader, kind) ?? read(reader, kind);
+      reader.end();
+      return message;
+    },
+    encodeRecord: encodeMergingRecord,
+    decodeRecord: decodeMergingRecord,
+  };
+}
+
 const BORN = FIRST_MERGING_RECORD;
 const READY = FIRST_MERGING_RECORD + 1;
 const ENTRY_KIND = {

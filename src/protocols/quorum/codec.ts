@@ -1,18 +1,10 @@
 /** Messages and records of quorums as bytes; what they share with other merging protocols is in `merging/codec.ts`. */
 import { unreachable } from "../../core/assert.ts";
-import { ByteReader, ByteWriter, CodecError } from "../../core/bytes.ts";
+import { type ByteReader, type ByteWriter, CodecError } from "../../core/bytes.ts";
 import { nodeId } from "../../core/ids.ts";
 import type { NodeId } from "../../core/ids.ts";
 import { readHash, writeHash } from "../../core/merkle-codec.ts";
-import {
-  decodeMergingRecord,
-  encodeMergingRecord,
-  isSharedMessage,
-  readFlag,
-  readSharedMessage,
-  writeFlag,
-  writeSharedMessage,
-} from "../merging/codec.ts";
+import { mergingCodec, readFlag, writeFlag } from "../merging/codec.ts";
 import type { MergingCodec } from "../merging/codec.ts";
 import type { QuorumMessage as OwnMessage } from "./messages.ts";
 import type { QuorumMessage } from "./quorum.ts";
@@ -28,26 +20,9 @@ const KIND = {
   repair: 38,
 } as const satisfies Record<OwnMessage["type"], number>;
 
-const w = new ByteWriter(1024);
+export const quorumCodec: MergingCodec<QuorumMessage> = mergingCodec(writeOwn, readOwn);
 
-export const quorumCodec: MergingCodec<QuorumMessage> = {
-  encodeMessage(message) {
-    if (isSharedMessage(message)) writeSharedMessage(w, message);
-    else writeOwn(message);
-    return w.finish();
-  },
-  decodeMessage(bytes) {
-    const reader = new ByteReader(bytes);
-    const kind = reader.u8();
-    const message = readSharedMessage(reader, kind) ?? readOwn(reader, kind);
-    reader.end();
-    return message;
-  },
-  encodeRecord: encodeMergingRecord,
-  decodeRecord: decodeMergingRecord,
-};
-
-function writeOwn(m: OwnMessage): void {
+function writeOwn(w: ByteWriter, m: OwnMessage): void {
   w.u8(KIND[m.type]);
   switch (m.type) {
     case "store":
