@@ -13,7 +13,7 @@ import {
 } from "./workload.ts";
 
 /** Rumors, hints, then anti-entropy with its longest interval, some of it more than once. */
-export const MERGING_SETTLE_MS = 40_000;
+const MERGING_SETTLE_MS = 40_000;
 
 export const mergingCounters: MakeWorkload = (prefix) => {
   const keys = numberedKeys(prefix, 3);
