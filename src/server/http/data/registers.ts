@@ -3,6 +3,7 @@ import { z } from "zod";
 import { invariant } from "../../../core/assert.ts";
 import type { Reply } from "../../../core/reply.ts";
 import type { CommandCall, WatchedKey } from "../../../data/contract.ts";
+import { isMerging } from "../../../node/api.ts";
 import { refusal } from "../errors.ts";
 import { HttpProblem, problem } from "../problems.ts";
 import {
@@ -80,7 +81,10 @@ const put = route(
     headers: ["if-match", "if-none-match", "idempotency-key"],
     body: "bytes",
     answers: {
-      204: { description: "Done; `ETag` is the new version.", schema: null },
+      204: {
+        description: "Done; `ETag` is the new version, except in keyspaces that merge.",
+        schema: null,
+      },
       412: { description: "The precondition does not hold; nothing was done.", schema: null },
     },
   },
@@ -97,6 +101,11 @@ const put = route(
     if (precondition.kind === "absent") options.push("nx");
     if (precondition.kind === "exists") options.push("xx");
     const set = commandCall("set", key, value, ...options);
+    if (precondition.kind === "none" && isMerging(incoming.keyspace.replication)) {
+      // The version would be that of what other replicas have written meanwhile, too.
+      await write(request, set);
+      return { status: 204 };
+    }
     const replies = await conditionally(request, precondition, [set, commandCall(".version", key)]);
     if (succeeded(replies[0]) === null) throw notMet(precondition);
     return { status: 204, headers: { etag: etagOf(Number(succeeded(replies[1]))) } };
@@ -124,8 +133,11 @@ const remove = route(
   async (request): Promise<Answer> => {
     const precondition = preconditionOf(request);
     if (precondition.kind === "absent") throw malformed("If-None-Match", "a DELETE takes If-Match only");
-    const replies = await conditionally(request, precondition, [commandCall("del", request.key)]);
-    const deleted = succeeded(replies[0]) === 1;
+    const del = commandCall("del", request.key);
+    const deleted =
+      precondition.kind === "none"
+        ? (await write(request, del)) === 1
+        : succeeded((await conditionally(request, precondition, [del]))[0]) === 1;
     if (!deleted && precondition.kind === "exists") throw notMet(precondition);
     return { body: { deleted } };
   },
