@@ -51,7 +51,7 @@ import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
 import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
-import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
+import { decodePeerFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
@@ -311,8 +311,8 @@ export class Node implements KvorumNode {
         timings: this.#options.raft,
         snapshotChunkBytes: this.#options.limits.snapshotChunkBytes,
         founders: identity.founding ? identity.members.map((member) => member.id) : null,
-        send: (group, to, message) => {
-          if (!this.#transport.send(to, encodeProtocolFrame(group, message))) this.#counters.framesDropped++;
+        send: (to, frame) => {
+          if (!this.#transport.send(to, frame)) this.#counters.framesDropped++;
           loop.schedule();
         },
         schedule: (replica) => loop.scheduleReplica(replica),
