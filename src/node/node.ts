@@ -36,6 +36,7 @@ import { CatalogApplier } from "./catalog/applier.ts";
 import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
 import type { CatalogUser } from "./catalog/users.ts";
 import {
+  groupOfOneKey,
   groupOfTransaction,
   mergeReplies,
   NO_TRANSACTIONS,
@@ -688,6 +689,14 @@ export class Node implements KvorumNode {
     if (refusal !== null) {
       this.#answer(refusal, done);
       return;
+    }
+    if (this.#catalogCurrent && options.quorum === undefined) {
+      const group = groupOfOneKey(this.#table, call);
+      if (group !== null) {
+        const { spec, args } = call;
+        this.#submit(group, { kind: "command", spec, args }, spec.access === "write", options, done);
+        return;
+      }
     }
     const parts = splitByShard(this.#table, call);
     if (parts instanceof Failure) {

@@ -23,7 +23,7 @@ import type {
 import type { LoadedRange, RangeRequest } from "../core/records.ts";
 import type { Reply } from "../core/reply.ts";
 import { indexOf } from "../core/seen.ts";
-import { BatchBuilder } from "../data/batch.ts";
+import { BatchBuilder, type Operation } from "../data/batch.ts";
 import type { Raft } from "../protocols/raft/raft.ts";
 import { raftCodec } from "../protocols/raft/codec.ts";
 import type { Configuration } from "../protocols/raft/configuration.ts";
@@ -47,6 +47,8 @@ const PATIENCE_OF_READS_MS = 500;
 
 interface Proposal {
   readonly requests: readonly Request[];
+  /** What the proposed command was made of; null: not here. */
+  readonly operations: readonly Operation[] | null;
 }
 
 interface AskedReads {
@@ -84,6 +86,8 @@ export class OrderedReplica {
   #nextRequest = 1;
   readonly #batch = new BatchBuilder();
   #batched: Request[] = [];
+  /** What is in the batch: a request forgets its own when its time is up. */
+  #operations: Operation[] = [];
   #readBatch: Request[] = [];
   #readBatchAgain: Request[] = [];
   readonly #proposals = new Map<RequestId, Proposal>();
@@ -197,6 +201,7 @@ export class OrderedReplica {
   propose(request: Request): void {
     if (this.#batched.length === 0) this.#host.schedule(this);
     this.#batch.add(request.operation);
+    this.#operations.push(request.operation);
     this.#batched.push(request);
     if (this.#batch.byteLength >= MAX_BATCH_BYTES) this.#proposeBatch();
   }
@@ -223,7 +228,7 @@ export class OrderedReplica {
   proposeRaw(command: Uint8Array, request: Request): void {
     request.exposed = true;
     const id = this.#newRequest();
-    this.#proposals.set(id, { requests: [request] });
+    this.#proposals.set(id, { requests: [request], operations: null });
     this.step({ type: "propose", id, command });
   }
 
@@ -368,9 +373,11 @@ export class OrderedReplica {
   #proposeBatch(): void {
     const requests = this.#batched;
     this.#batched = [];
+    const operations = this.#operations;
+    this.#operations = [];
     for (const request of requests) request.exposed = true;
     const id = this.#newRequest();
-    this.#proposals.set(id, { requests });
+    this.#proposals.set(id, { requests, operations });
     const command = this.#batch.finish({
       time: this.#host.proposalTime(),
       seed: Math.floor(this.#host.random.next() * 2 ** 32),
@@ -445,6 +452,7 @@ export class OrderedReplica {
     for (const request of requests) request.fail(request.exposed ? "unknown" : error);
     for (const done of this.#admins.values()) done({ ok: false, error });
     this.#batched = [];
+    this.#operations = [];
     this.#readBatch = [];
     this.#readBatchAgain = [];
     this.#proposals.clear();
@@ -495,7 +503,8 @@ export class OrderedReplica {
       return;
     }
     this.#host.onApply?.(this, entry.index, entry.command);
-    const run = this.#applier.apply(entry.index, entry.command);
+    const proposal = entry.request === null ? undefined : this.#proposals.get(entry.request);
+    const run = this.#applier.apply(entry.index, entry.command, proposal?.operations ?? null);
     this.#suspended = true;
     this.#advance(run, undefined, (replies) => {
       this.#suspended = false;
@@ -504,7 +513,6 @@ export class OrderedReplica {
       this.#storeLater = null;
       storeLater?.();
       if (entry.request === null) return;
-      const proposal = this.#proposals.get(entry.request);
       this.#proposals.delete(entry.request);
       proposal?.requests.forEach((request, i) => request.succeed(replies[i]!, entry.index));
     });
