@@ -58,6 +58,14 @@ describe("the arrivals of an open loop", () => {
   });
 });
 
+it("what the warm-up could not send does not make measured requests wait", () => {
+  const stall = { from: 0, to: 1_000 };
+  const settings = { clients: 4, rate: 1_000, warmup: 1_000, duration: 2_000 };
+  const run = fakeRun(settings, { takes: 1, stall });
+  expect(run.summary.ok).toBe(2_000);
+  expect(run.summary.latency!.max).toBeLessThan(2);
+});
+
 describe("the end", () => {
   it("comes after so many requests, all of which are answered", () => {
     const { end, sent, summary } = fakeRun({ requests: 101, duration: null }, { takes: 1 });

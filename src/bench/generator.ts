@@ -144,6 +144,8 @@ export class LoadGenerator {
   #sendDue(arrivals: Arrivals): void {
     if (this.#stopped !== null) return;
     const now = this.#clock.now();
+    // What the warm-up could not send would make the first measured requests wait.
+    if (now >= this.#measuredFrom) while (arrivals.due < this.#measuredFrom) arrivals.advance();
     while (this.#free.length > 0 && arrivals.due <= now && arrivals.due < this.#end) {
       const { due } = arrivals;
       const slot = this.#free.shift()!;

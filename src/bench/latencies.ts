@@ -33,7 +33,7 @@ export class Latencies {
   }
 
   get mean(): Millis {
-    return this.#histogram.mean / NS_PER_MS;
+    return Math.round(this.#histogram.mean) / NS_PER_MS;
   }
 
   /** What `percent` of them do not exceed; more than 0, at most 100. */

@@ -21,6 +21,12 @@ export interface Interval {
   readonly max: Millis | null;
 }
 
+/** Without what is left when the last answers come, whose rate would say nothing. */
+export function wholeIntervals(intervals: readonly Interval[]): readonly Interval[] {
+  const longest = Math.max(0, ...intervals.map(({ from, to }) => to - from));
+  return intervals.filter(({ from, to }) => to - from > longest / 2);
+}
+
 export interface RecorderOptions {
   readonly start: Millis;
   readonly measuredFrom: Millis;

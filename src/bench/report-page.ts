@@ -142,4 +142,4 @@ const number = (value: number): string =>
   (value >= 10 ? Math.round(value) : Math.round(value * 10) / 10).toLocaleString("en");
 
 const milliseconds = (value: number | null): string =>
-  value === null ? "-" : value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3);
+  value === null ? "-" : value >= 100 ? number(value) : value.toFixed(value >= 10 ? 1 : value >= 1 ? 2 : 3);

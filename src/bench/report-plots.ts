@@ -1,6 +1,7 @@
 /** The plots of a report: latency by percentile, throughput and latencies over time. */
 import { type Axis, type Line, linePlots, type LinePanel } from "../plot/line-plot.ts";
 import { linearTicks } from "../plot/ticks.ts";
+import { wholeIntervals } from "./recorder.ts";
 import type { BenchSummary } from "./summary.ts";
 
 const PERCENT_TICKS = [0, 50, 75, 90, 99, 99.9, 99.99, 99.999, 99.9999];
@@ -14,9 +15,10 @@ export function reportSvg(summary: BenchSummary): string {
 }
 
 /** As HdrHistogram plots them: 1 / (1 - percentile), logarithmic, so that each nine takes as much room as the one before. */
-function percentilePanel({ curve }: BenchSummary): LinePanel | null {
-  const last = curve.at(-1);
-  if (last === undefined || curve.length < 2) return null;
+function percentilePanel({ curves }: BenchSummary): LinePanel | null {
+  const drawn = curves.filter(({ points }) => points.length > 1);
+  const last = drawn[0]?.points.at(-1);
+  if (last === undefined) return null;
   const place = (percent: number): number => 1 / (1 - percent / 100);
   const to = place(last.percent);
   const x: Axis = {
@@ -28,17 +30,23 @@ function percentilePanel({ curve }: BenchSummary): LinePanel | null {
     ),
     logarithmic: true,
   };
-  const points = curve.map(({ percent, latency }) => [place(percent), latency] as const);
+  const lines = drawn.map(
+    ({ name, points }): Line => ({
+      name,
+      points: points.map(({ percent, latency }) => [place(percent), latency] as const),
+      bare: true,
+    }),
+  );
   return {
     title: "Latency by percentile",
     x,
-    y: fromZero("latency (ms)", last.latency),
-    lines: [{ name: "from when it was due", points, bare: true }],
+    y: fromZero("latency (ms)", highest(lines)),
+    lines,
   };
 }
 
 function timePanels({ intervals, settings }: BenchSummary): readonly (LinePanel | null)[] {
-  const whole = intervals.filter(({ from, to }) => to > from);
+  const whole = wholeIntervals(intervals);
   if (whole.length < 2) return [];
   const start = Math.min(0, whole[0]!.from);
   const end = whole.at(-1)!.to;

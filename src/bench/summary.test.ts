@@ -32,7 +32,7 @@ it("of 1 to 10,000 ms in any order: percentiles as everybody knows them, to thre
     const latency = ((i * 7_919) % 10_000) + 1;
     recorder.answered(i % 4 === 0 ? "set" : "get", 0, 0, latency, null);
   }
-  const { latency, byKind, curve } = summarise(recorder, end, facts);
+  const { latency, byKind, curves } = summarise(recorder, end, facts);
   expect(latency!.count).toBe(10_000);
   const near = (found: number | null, wanted: number) =>
     expect(Math.abs(found! - wanted) / wanted).toBeLessThan(0.0011);
@@ -41,9 +41,10 @@ it("of 1 to 10,000 ms in any order: percentiles as everybody knows them, to thre
   expect(latency!.percentiles.map(({ percent }) => percent)).toEqual([50, 90, 99, 99.9, 99.99]);
   for (const { percent, latency: found } of latency!.percentiles) near(found, percent * 100);
   expect([byKind.get!.count, byKind.set!.count]).toEqual([7_500, 2_500]);
-  near(curve.find(({ percent }) => percent === 75)!.latency, 7_500);
-  expect(curve.at(-1)!.percent).toBeLessThanOrEqual(99.99);
-  expect(curve.at(-1)!.percent).toBeGreaterThan(99.98);
+  expect(curves.map(({ name }) => name)).toEqual(["all", "set", "get"]);
+  near(curves[0]!.points.find(({ percent }) => percent === 75)!.latency, 7_500);
+  expect(curves[0]!.points.at(-1)!.percent).toBeLessThanOrEqual(99.99);
+  expect(curves[0]!.points.at(-1)!.percent).toBeGreaterThan(99.98);
 });
 
 it("does not make up percentiles that so few samples cannot have", () => {
@@ -73,5 +74,11 @@ it("says so when the load generator was the limit", () => {
 
 it("of nothing is no latency, and no division by zero", () => {
   const summary = summaryOf([]);
-  expect(summary).toMatchObject({ ok: 0, throughput: 0, latency: null, curve: [], byKind: {} });
+  expect(summary).toMatchObject({
+    ok: 0,
+    throughput: 0,
+    latency: null,
+    curves: [{ name: "all", points: [] }],
+    byKind: {},
+  });
 });

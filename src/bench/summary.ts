@@ -17,6 +17,11 @@ export interface LatencySummary {
   readonly max: Millis;
 }
 
+export interface Curve {
+  readonly name: string;
+  readonly points: readonly CurvePoint[];
+}
+
 export interface CurvePoint {
   readonly percent: number;
   readonly latency: Millis;
@@ -61,8 +66,8 @@ export interface BenchSummary {
   readonly failures: readonly FailureCount[];
   /** How long failed requests took. */
   readonly failing: LatencySummary | null;
-  /** For the plot on a logarithmic axis. */
-  readonly curve: readonly CurvePoint[];
+  /** For the plot on a logarithmic axis: all requests first, then their kinds if there are several, and in an open loop `once sent`. */
+  readonly curves: readonly Curve[];
   readonly intervals: readonly Interval[];
   readonly generator: GeneratorSummary;
   readonly warnings: readonly string[];
@@ -99,7 +104,7 @@ export function summarise(recorder: Recorder, end: LoadEnd, facts: RunFacts): Be
     service: isOpen ? latencySummary(recorder.service) : null,
     failures: recorder.failures,
     failing: latencySummary(recorder.failing),
-    curve: curveOf(all),
+    curves: curvesOf(all, recorder, isOpen),
     intervals: recorder.intervals,
     generator: {
       utilisation,
@@ -128,6 +133,16 @@ export function latencySummary(latencies: Latencies): LatencySummary | null {
 
 /** Whether at least one sample lies beyond the percentile. The small number stands against rounding. */
 const isSupported = (count: number, percent: number): boolean => count * (1 - percent / 100) >= 1 - 1e-9;
+
+function curvesOf(all: Latencies, recorder: Recorder, isOpen: boolean): readonly Curve[] {
+  const kinds = [...recorder.latencies];
+  const wanted: readonly (readonly [string, Latencies])[] = [
+    ["all", all],
+    ...(kinds.length > 1 ? kinds : []),
+    ...(isOpen ? ([["once sent", recorder.service]] as const) : []),
+  ];
+  return wanted.map(([name, latencies]) => ({ name, points: curveOf(latencies) }));
+}
 
 const CURVE_POINTS_PER_HALVING = 4;
 

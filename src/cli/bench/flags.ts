@@ -65,7 +65,7 @@ export function settingsOf(named: string | undefined, flags: BenchFlags): BenchS
   const requests = whole("--requests", flags.requests, 1, 1e12) ?? null;
   const duration =
     durationOf("--duration", flags.duration, 10) ?? (requests === null ? wanted.duration : null);
-  const workload = oneOf("--workload", named ?? flags.workload, WORKLOAD_NAMES) ?? wanted.workload;
+  const workload = oneOf("the workload", named ?? flags.workload, WORKLOAD_NAMES) ?? wanted.workload;
   if (flags.readRatio !== undefined && workload !== "mixed")
     throw usage(
       `--read-ratio is for the workload mixed, not for ${workload}`,

@@ -1,4 +1,5 @@
 /** The end of a run, for a terminal. */
+import { wholeIntervals } from "../../bench/recorder.ts";
 import { type BenchSettings, WORKLOADS } from "../../bench/settings.ts";
 import { type BenchSummary, type LatencySummary, PERCENTILES } from "../../bench/summary.ts";
 import type { Style } from "../text/style.ts";
@@ -9,11 +10,11 @@ import { countText, latencyText } from "./figures.ts";
 import { latencyPlot, sparkline } from "./terminal-plot.ts";
 
 export function summaryText(summary: BenchSummary, style: Style, columns: number): string {
-  const { ok, seconds, throughput, settings, intervals, curve } = summary;
+  const { ok, seconds, throughput, settings, intervals, curves } = summary;
   const parts: string[] = [
     `${style.bold("throughput")}  ${style.bold(`${countText(throughput)}/s`)}, ${countText(ok)} requests in ${duration(seconds * 1_000)}${settings.rate === null ? "" : `, ${countText(settings.rate)}/s asked for`}\n`,
   ];
-  const measured = intervals.filter(({ from, to }) => from >= 0 && to - from > 0);
+  const measured = wholeIntervals(intervals).filter(({ from }) => from >= 0);
   const rates = measured.map(({ from, to, ok: done }) => (1_000 * done) / (to - from));
   if (rates.length > 2) {
     const least = Math.min(...rates);
@@ -23,11 +24,10 @@ export function summaryText(summary: BenchSummary, style: Style, columns: number
     );
   }
   parts.push("\n", latencyTable(summary, style));
-  const plot = latencyPlot(curve, columns);
+  const plot = latencyPlot(curves[0]?.points ?? [], columns);
   if (plot.length > 0) parts.push("\n", ...plot.map((line) => `${line}\n`));
   if (summary.failures.length > 0) parts.push("\n", failureTable(summary, style));
-  const last = [generatorText(summary)];
-  parts.push("\n", ...last.map((line) => `${style.dim(line)}\n`));
+  parts.push("\n", `${style.dim(generatorText(summary))}\n`);
   for (const warning of summary.warnings) {
     const [first, ...more] = wrap(warning, Math.max(40, Math.min(columns, 110) - 10));
     parts.push(`${style.yellow("warning:")} ${first!}\n`, ...more.map((line) => `         ${line}\n`));
