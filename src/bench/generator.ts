@@ -44,7 +44,7 @@ export interface Observer {
     answered: Millis,
     failure: OperationFailure | null,
   ): void;
-  /** A request left so much after it was due although a slot was free: the generator's own fault. */
+  /** A request left so much after it was due although a slot was free: the generator's own fault. Only in an open loop. */
   late(delay: Millis): void;
 }
 

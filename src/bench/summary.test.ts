@@ -72,6 +72,17 @@ it("says so when the load generator was the limit", () => {
   expect(summaryOf([1, 2, 3], { utilisation: 0.95 }).warnings.join()).toMatch(/generator was busy for 95%/);
 });
 
+it("says so when the load generator was late for a good part of what it measured", () => {
+  const recorder = new Recorder({ start: 0, measuredFrom: 0, interval: 1_000, openLoop: false });
+  recorder.measuring();
+  for (let i = 0; i < 1_000; i++) {
+    recorder.answered("set", i, i, i + 2, null);
+    recorder.late(i % 50 === 0 ? 1 : 0.1);
+  }
+  const { warnings } = summarise(recorder, end, facts);
+  expect(warnings).toEqual([expect.stringMatching(/late, by 1\.00 ms at p99, where requests took 2\.00 ms/)]);
+});
+
 it("of nothing is no latency, and no division by zero", () => {
   const summary = summaryOf([]);
   expect(summary).toMatchObject({

@@ -37,7 +37,10 @@ export interface NodeVersion {
 export interface GeneratorSummary {
   /** Share of the time in which its event loop was busy, from 0 to 1. */
   readonly utilisation: number;
-  /** Open loop: by how much requests left late although a slot was free. Null: a closed loop. */
+  /**
+   * Open loop: by how much requests left late although a slot was free. Closed loop: by how much an alarm rang late, which is how long answers
+   * lie there before they are looked at. Null: the run was too short to tell.
+   */
   readonly lateness: LatencySummary | null;
   /** Open loop: requests that were due at the end and had not been sent, and for how long the first of them was due. */
   readonly backlog: number;
@@ -108,7 +111,7 @@ export function summarise(recorder: Recorder, end: LoadEnd, facts: RunFacts): Be
     intervals: recorder.intervals,
     generator: {
       utilisation,
-      lateness: isOpen ? latencySummary(recorder.lateness) : null,
+      lateness: latencySummary(recorder.lateness),
       backlog: end.backlog,
       backlogAge: end.backlogAge,
     },
@@ -160,6 +163,19 @@ const BUSY = 0.9;
 const LATE = 0.2;
 const KEPT_UP = 0.99;
 
+/** The first percentile at which the generator's lateness is a good part of what it measured. */
+function ownShare(
+  lateness: LatencySummary | null,
+  latency: LatencySummary | null,
+): { readonly percent: number; readonly lateness: Millis; readonly latency: Millis } | null {
+  for (const [at, { percent, latency: late }] of (lateness?.percentiles ?? []).entries()) {
+    const whole = latency?.percentiles[at]?.latency ?? null;
+    if (percent <= 99 && late !== null && whole !== null && late > LATE * whole)
+      return { percent, lateness: late, latency: whole };
+  }
+  return null;
+}
+
 /** What a reader has to know before believing the figures. */
 function warningsOf(summary: Omit<BenchSummary, "warnings">): readonly string[] {
   const { generator, settings, latency, ok, failed, throughput, interrupted } = summary;
@@ -169,11 +185,10 @@ function warningsOf(summary: Omit<BenchSummary, "warnings">): readonly string[] 
     warnings.push(
       `The load generator was busy for ${percent(generator.utilisation)} of the time: it was itself a limit. The cluster may be faster, and its latencies lower; run several generators, from other machines.`,
     );
-  const lateness = generator.lateness?.percentiles[0]?.latency ?? 0;
-  const median = latency?.percentiles[0]?.latency ?? 0;
-  if (lateness > LATE * median)
+  const own = ownShare(generator.lateness, latency);
+  if (own !== null)
     warnings.push(
-      `Half of the requests left ${lateness.toFixed(2)} ms or more after they were due although a connection was free: that part of their latency is the load generator's.`,
+      `The load generator itself was late, by ${own.lateness.toFixed(2)} ms at p${own.percent}, where requests took ${own.latency.toFixed(2)} ms: so much of that may be its own. Give it a processor of its own, or less to do.`,
     );
   if (settings.rate !== null && !interrupted && generator.backlog > 0 && throughput < KEPT_UP * settings.rate)
     warnings.push(

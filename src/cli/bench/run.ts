@@ -27,6 +27,7 @@ import { type TypedLane, typedLane } from "./typed-lane.ts";
 /** Longer than the deadline of the typed client's calls, and than that of nodes. */
 const PATIENCE_MS = 10_000;
 const PROGRESS_MS = 250;
+const PROBE_MS = 5;
 /** Of the parts that are not measured. */
 const BUSY_SLOTS = 128;
 
@@ -119,7 +120,9 @@ export class BenchRun {
         recorder.answered(kind, intended, sent, answered, failure),
       late: (delay) => recorder.late(delay),
     };
+    const stopProbing = rate === null ? this.#probe((delay) => recorder.late(delay)) : () => undefined;
     const end = await this.#run(load, observer);
+    stopProbing();
     clearInterval(ticker);
     this.#progress.clear();
     recorder.unanswered(end.unanswered);
@@ -138,6 +141,21 @@ export class BenchRun {
   close(): void {
     for (const lane of this.#lanes) lane.close();
     this.#clock.close();
+  }
+
+  /** In a closed loop nothing is due at a certain time: an alarm that does nothing shows how late this process is. */
+  #probe(late: (delay: Millis) => void): () => void {
+    let stopped = false;
+    const next = (): void => {
+      const due = this.#clock.now() + PROBE_MS;
+      this.#clock.alarm(due, () => {
+        if (stopped) return;
+        late(this.#clock.now() - due);
+        next();
+      });
+    };
+    next();
+    return () => void (stopped = true);
   }
 
   async #openLane(at: number): Promise<TypedLane> {

@@ -100,10 +100,12 @@ function failureTable({ failures }: BenchSummary, style: Style): string {
   );
 }
 
-function generatorText({ generator }: BenchSummary): string {
+function generatorText({ generator, settings }: BenchSummary): string {
   const { utilisation, lateness } = generator;
   const busy = `load generator busy ${Math.round(100 * utilisation)}% of the time`;
   if (lateness === null) return busy;
   const [median, , ninetyNine] = lateness.percentiles;
-  return `${busy}, sent ${latencyText(median!.latency)} late at p50, ${latencyText(ninetyNine!.latency)} at p99`;
+  const what = settings.rate === null ? "its alarms" : "requests sent";
+  const most = ninetyNine!.latency === null ? "" : `, ${latencyText(ninetyNine!.latency)} at p99`;
+  return `${busy}, ${what} ${latencyText(median!.latency)} late at p50${most}`;
 }
