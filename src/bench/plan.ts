@@ -73,6 +73,11 @@ export class EachKeyPlan implements Plan {
   }
 }
 
+/** All keys of a run. */
+export function* everyKey(count: number): Generator<number> {
+  for (let key = 0; key < count; key++) yield key;
+}
+
 /** Numbers from 0 to below `limit`, a bit each. */
 export class KeySet implements Iterable<number> {
   readonly #bits: Uint8Array;
@@ -100,10 +105,6 @@ export class KeySet implements Iterable<number> {
     if ((this.#bits[key >> 3]! & bit) === 0) return;
     this.#bits[key >> 3]! &= ~bit;
     this.#size--;
-  }
-
-  addAll(): void {
-    for (let key = 0; key < this.#limit; key++) this.add(key);
   }
 
   *[Symbol.iterator](): Iterator<number> {

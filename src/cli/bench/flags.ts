@@ -37,6 +37,7 @@ export interface BenchFlags {
   readonly keep?: true;
   readonly json?: true;
   readonly report?: string;
+  readonly against?: string;
 }
 
 const MOST_SLOTS = 16_384;

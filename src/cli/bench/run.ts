@@ -9,7 +9,7 @@ import {
   type Observer,
   type OperationFailure,
 } from "../../bench/generator.ts";
-import { EachKeyPlan, KeySet, WorkloadPlan } from "../../bench/plan.ts";
+import { EachKeyPlan, everyKey, KeySet, WorkloadPlan } from "../../bench/plan.ts";
 import { Recorder } from "../../bench/recorder.ts";
 import type { BenchSettings } from "../../bench/settings.ts";
 import { type BenchSummary, type RunFacts, summarise } from "../../bench/summary.ts";
@@ -53,6 +53,10 @@ export class BenchRun {
     return this.#written.size;
   }
 
+  get interrupted(): boolean {
+    return this.#interruptions > 0;
+  }
+
   /** The first one ends what is going on; the second one does not wait for answers, and keeps keys where they are. */
   interrupt(): void {
     this.#interruptions++;
@@ -70,9 +74,10 @@ export class BenchRun {
   async prepare(): Promise<void> {
     const { workload, keys } = this.#settings;
     if (workload !== "get" && workload !== "mixed") return;
-    this.#written.addAll();
-    const plan = new EachKeyPlan("set", this.#written);
-    const failure = await this.#quietly(plan, keys, "writing the keys to read");
+    const plan = new EachKeyPlan("set", everyKey(keys));
+    const failure = await this.#quietly(plan, keys, "writing the keys to read", (key, problem) => {
+      if (problem === null || !problem.definite) this.#written.add(key);
+    });
     if (failure !== null)
       throw new CliError(
         `the keys to read could not be written: ${failure.detail}`,
@@ -134,8 +139,9 @@ export class BenchRun {
   async cleanUp(): Promise<void> {
     if (this.#settings.keep || this.#written.size === 0 || this.#interruptions > 1) return;
     const plan = new EachKeyPlan("del", this.#written);
-    const deleted = (key: number) => this.#written.delete(key);
-    await this.#quietly(plan, this.#written.size, "deleting the keys of this run", deleted);
+    await this.#quietly(plan, this.#written.size, "deleting the keys of this run", (key, problem) => {
+      if (problem === null) this.#written.delete(key);
+    });
   }
 
   close(): void {
@@ -178,7 +184,7 @@ export class BenchRun {
     plan: EachKeyPlan,
     count: number,
     what: string,
-    done: (key: number) => void = () => undefined,
+    done: (key: number, problem: OperationFailure | null) => void,
   ): Promise<OperationFailure | null> {
     const start = this.#clock.now();
     let finished = 0;
@@ -196,7 +202,7 @@ export class BenchRun {
         close: () => lane.close(),
         send: (operation, answered) =>
           lane.send(operation, (failure) => {
-            if (failure === null) done(operation.key);
+            done(operation.key, failure);
             answered(failure);
           }),
       }),

@@ -1,4 +1,5 @@
 /** The end of a run, for a terminal. */
+import type { Comparison } from "../../bench/compare.ts";
 import { wholeIntervals } from "../../bench/recorder.ts";
 import { type BenchSettings, WORKLOADS } from "../../bench/settings.ts";
 import { type BenchSummary, type LatencySummary, PERCENTILES } from "../../bench/summary.ts";
@@ -34,6 +35,23 @@ export function summaryText(summary: BenchSummary, style: Style, columns: number
   }
   return parts.join("");
 }
+
+/** Ratios to an earlier run, better ones green. */
+export function comparisonText({ ratios, differences }: Comparison, file: string, style: Style): string {
+  const shown = ratios.map(({ name, ratio, isRate }) => {
+    const text = `${name} ×${ratio.toFixed(2)}`;
+    if (Math.abs(ratio - 1) < NOTHING) return text;
+    return ratio > 1 === isRate ? style.green(text) : style.red(text);
+  });
+  const apart =
+    differences.length === 0
+      ? ""
+      : `${style.yellow("warning:")} that was another load: ${differences.join("; ")}\n`;
+  return `\nagainst ${file}: ${shown.join("  ")}\n${apart}`;
+}
+
+/** Less than that is seen between two runs of the same. */
+const NOTHING = 0.05;
 
 /** What is done, in one line. */
 export function headline(settings: BenchSettings, where: string): string {

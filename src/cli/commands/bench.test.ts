@@ -1,5 +1,5 @@
 /** `kvorum bench` against a node in this process. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -101,6 +101,36 @@ it("prints a summary, writes a report, and says what stays", async () => {
   expect(readFileSync(file, "utf8")).toContain("kvorum bench get: ");
   expect(await keysLeft()).toBe(10);
   expect((await bench("set --clients 2 --keys 10 --requests 200 --warmup 0")).code).toBe(0);
+  expect(await keysLeft()).toBe(0);
+});
+
+it("compares with an earlier run, and says when that was another load", async () => {
+  const file = join(directory, "before.json");
+  const line = "set --clients 2 --keys 10 --requests 100 --warmup 0";
+  writeFileSync(file, (await bench(`${line} --json`)).out);
+  expect((await bench(`${line} --against ${file}`)).out).toMatch(
+    /^against \S+before\.json: throughput ×\d+\.\d\d {2}p50 ×\d+\.\d\d {2}p90 ×\S+ {2}p99 ×\S+$/m,
+  );
+  const other = await bench(`${line} --value-size 200 --against ${file}`);
+  expect(other.out).toMatch(/warning: that was another load: valueSize 200, before 100/);
+  writeFileSync(file, "{}");
+  expect(await bench(`${line} --against ${file}`)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("is no result of kvorum bench"),
+  });
+});
+
+it("measures nothing when Ctrl-C comes while it writes the keys to read, and deletes those", async () => {
+  const process = fakeProcess({ env: { KVORUM_URL: `http://${node.addresses.http}` } });
+  const ended = process.run("bench", "get", "--duration", "10m", "--keys", "2000000");
+  const started = performance.now();
+  while (!process.err().includes("writing the keys")) {
+    expect(performance.now() - started).toBeLessThan(20_000);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  process.signal("SIGINT");
+  expect(await ended).toBe(1);
+  expect(process.err()).toContain("nothing was measured");
   expect(await keysLeft()).toBe(0);
 });
 

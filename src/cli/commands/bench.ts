@@ -1,6 +1,7 @@
 /** `kvorum bench`: how fast a running cluster is. docs/BENCH.md says what the figures mean. */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Command } from "commander";
+import { type Baseline, compare, parseBaseline } from "../../bench/compare.ts";
 import { keyPrefix } from "../../bench/names.ts";
 import { reportPage } from "../../bench/report-page.ts";
 import { reportSvg } from "../../bench/report-plots.ts";
@@ -12,7 +13,7 @@ import { type BenchFlags, settingsOf } from "../bench/flags.ts";
 import { ProgressLine } from "../bench/progress.ts";
 import { commandOf } from "../bench/repeat.ts";
 import { BenchRun } from "../bench/run.ts";
-import { headline, summaryText, workloadList } from "../bench/summary-text.ts";
+import { comparisonText, headline, summaryText, workloadList } from "../bench/summary-text.ts";
 import type { CliContext } from "../context.ts";
 import { CliError, EXIT, messageOf, usage } from "../failure.ts";
 import { addHelp, URL_OPTION } from "../help.ts";
@@ -68,6 +69,7 @@ export function defineBench(bench: Command, context: CliContext): void {
     .option("--prefix <text>", `what the keys begin with (default: ${usual.prefix})`)
     .option("--keep", "leave the keys there (default: they are deleted in the end)")
     .option("--json", "print the results as one JSON object")
+    .option("--against <file>", "compare with an earlier run, of which --json was kept in this file")
     .option("--report <file>", "write a report as well, .html or .svg")
     .action((workload: string | undefined, flags: BenchFlags) => runBench(workload, flags, context));
   addHelp(
@@ -77,6 +79,8 @@ export function defineBench(bench: Command, context: CliContext): void {
       ["kvorum bench get --consistency stale --distribution zipfian", ""],
       ["kvorum bench mixed --rate 5000 --report bench.html", "latencies under a load that does not wait"],
       ["kvorum bench incr --protocol resp --clients 16 --pipeline 16", ""],
+      ["kvorum bench --json > before.json", ""],
+      ["kvorum bench --against before.json", "the same load again, in ratios"],
       ["kvorum bench set --resp 127.0.0.1:6379", "the same load on another server that speaks RESP"],
     ],
     [
@@ -90,6 +94,7 @@ export function defineBench(bench: Command, context: CliContext): void {
 async function runBench(workload: string | undefined, flags: BenchFlags, context: CliContext): Promise<void> {
   const settings = settingsOf(workload, flags);
   const render = rendererFor(flags.report);
+  const baseline = flags.against === undefined ? null : readBaseline(flags.against);
   const cluster =
     flags.resp === undefined
       ? await clusterAt(flags.url, context.env, settings)
@@ -106,21 +111,25 @@ async function runBench(workload: string | undefined, flags: BenchFlags, context
   const release = interruptOnSignals(run, context);
   const url = flags.url ?? context.env["KVORUM_URL"] ?? "";
   const named = url === "" ? [] : ["--url", url];
-  let summary: BenchSummary;
+  let summary: BenchSummary | null = null;
   try {
     await run.connect();
     await run.prepare();
-    summary = await run.measure({
-      version: context.version,
-      startedAt: new Date().toISOString(),
-      command: commandOf(settings, flags.resp === undefined ? named : ["--resp", flags.resp]),
-      nodes: cluster.nodes,
-    });
-    if (quiet) stdout.write(`${JSON.stringify(summary)}\n`);
-    else stdout.write(summaryText(summary, style, stdout.columns));
-    if (flags.report !== undefined) {
-      writeReport(flags.report, render(summary));
-      if (!quiet) stdout.write(`report      ${flags.report}\n`);
+    if (!run.interrupted) {
+      summary = await run.measure({
+        version: context.version,
+        startedAt: new Date().toISOString(),
+        command: commandOf(settings, flags.resp === undefined ? named : ["--resp", flags.resp]),
+        nodes: cluster.nodes,
+      });
+      if (quiet) stdout.write(`${JSON.stringify(summary)}\n`);
+      else stdout.write(summaryText(summary, style, stdout.columns));
+      if (baseline !== null && !quiet)
+        stdout.write(comparisonText(compare(summary, baseline), flags.against!, style));
+      if (flags.report !== undefined) {
+        writeReport(flags.report, render(summary));
+        if (!quiet) stdout.write(`report      ${flags.report}\n`);
+      }
     }
     await run.cleanUp();
   } finally {
@@ -131,8 +140,8 @@ async function runBench(workload: string | undefined, flags: BenchFlags, context
     release();
     run.close();
   }
-  if (summary.ok > 0) return;
-  const first = summary.failures[0];
+  if (summary !== null && summary.ok > 0) return;
+  const first = summary?.failures[0];
   throw new CliError(
     first === undefined ? "nothing was measured" : `no request succeeded: ${first.detail}`,
     first === undefined ? "Let it run for longer." : "Look at the cluster with `kvorum status`.",
@@ -153,6 +162,19 @@ function rendererFor(file: string | undefined): (summary: BenchSummary) => strin
   if (file === undefined || file.endsWith(".html")) return reportPage;
   if (file.endsWith(".svg")) return reportSvg;
   throw usage(`--report writes .html or .svg, and "${file}" is neither`, "For example: --report bench.html");
+}
+
+function readBaseline(file: string): Baseline {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new CliError(`cannot read ${file}: ${messageOf(error)}`, "Correct the path.", EXIT.usage, error);
+  }
+  const baseline = parseBaseline(text);
+  if (baseline === null)
+    throw usage(`${file} is no result of kvorum bench`, "Make one with `kvorum bench --json > before.json`.");
+  return baseline;
 }
 
 function writeReport(file: string, content: string): void {
