@@ -54,7 +54,8 @@ export interface Batch extends BatchHeader {
 
 /** Collects operations straight into their encoded form; arguments are copied. Starts over with `finish`. */
 export class BatchBuilder {
-  readonly #writer = new ByteWriter();
+  /** The batches of a shard leave the log in the order in which they came. */
+  readonly #writer = new ByteWriter(256, { slabs: true });
   #count = 0;
 
   constructor() {

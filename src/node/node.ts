@@ -51,7 +51,7 @@ import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
 import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
-import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
+import { decodePeerFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
@@ -270,7 +270,13 @@ export class Node implements KvorumNode {
   #run(identity: EstablishedIdentity, log: WriteAheadLog, state: StateStore, recovered: RecoveredLog): void {
     if (this.#closing) return;
     const { clock, random, log: logger } = this.#world;
-    const persister = new Persister(log, clock, logger, (error) => this.#storageFailed(error));
+    const persister = new Persister(
+      log,
+      clock,
+      logger,
+      () => loop.schedule(),
+      (error) => this.#storageFailed(error),
+    );
     const loop = new TurnLoop(clock, persister, this.#transport, () => router);
     const epoch = Math.floor(random.next() * 2 ** 32);
     const { observe, limits } = this.#options;
@@ -305,8 +311,8 @@ export class Node implements KvorumNode {
         timings: this.#options.raft,
         snapshotChunkBytes: this.#options.limits.snapshotChunkBytes,
         founders: identity.founding ? identity.members.map((member) => member.id) : null,
-        send: (group, to, message) => {
-          if (!this.#transport.send(to, encodeProtocolFrame(group, message))) this.#counters.framesDropped++;
+        send: (to, frame) => {
+          if (!this.#transport.send(to, frame)) this.#counters.framesDropped++;
           loop.schedule();
         },
         schedule: (replica) => loop.scheduleReplica(replica),

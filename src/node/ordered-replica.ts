@@ -30,6 +30,7 @@ import type { Configuration } from "../protocols/raft/configuration.ts";
 import type { RaftAdmin, RaftMessage, RaftVocabulary } from "../protocols/raft/messages.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
 import type { Applier, Run } from "./applier.ts";
+import { encodeProtocolFrame } from "./frames.ts";
 import type { PeerSnapshots } from "./peer-snapshots.ts";
 import { MachineTimers } from "./machine-timers.ts";
 import type { PersistSink } from "./persister.ts";
@@ -78,6 +79,8 @@ export class OrderedReplica {
   readonly #stepper: Stepper<Input<RaftVocabulary>, Effect<RaftVocabulary>>;
   readonly #timers: MachineTimers<RaftVocabulary["timer"]>;
 
+  readonly #meta = (): Uint8Array => this.#applier.meta();
+
   #nextRequest = 1;
   readonly #batch = new BatchBuilder();
   #batched: Request[] = [];
@@ -98,6 +101,8 @@ export class OrderedReplica {
   /** Reads that wait for records from the disk: nothing is applied under them. */
   #readsLoading = 0;
   #pumping = false;
+  /** Within a step: several peers often get the same message, which is encoded once. */
+  #sent: { readonly message: RaftMessage; readonly frame: Uint8Array } | null = null;
   #failure: Error | null = null;
   #closed = false;
 
@@ -281,6 +286,7 @@ export class OrderedReplica {
   step(input: Input<RaftVocabulary>): void {
     if (this.#failure !== null || this.#closed) return;
     this.#stepper.step(input);
+    this.#sent = null;
     this.#pump();
   }
 
@@ -295,7 +301,7 @@ export class OrderedReplica {
         this.#host.schedule(this);
         break;
       case "send":
-        this.#host.send(this.group, effect.to, raftCodec.encodeMessage(effect.message));
+        this.#send(effect.to, effect.message);
         break;
       case "apply":
         for (const entry of effect.entries) this.#applyQueue.push(entry);
@@ -336,6 +342,14 @@ export class OrderedReplica {
         this.#snapshots.release(effect.peer);
         break;
     }
+  }
+
+  #send(to: NodeId, message: RaftMessage): void {
+    if (this.#sent?.message !== message) {
+      const frame = encodeProtocolFrame(this.group, raftCodec.encodeMessage(message));
+      this.#sent = { message, frame };
+    }
+    this.#host.send(to, this.#sent.frame);
   }
 
   #onPersisted(upTo: WriteId): void {
@@ -498,7 +512,7 @@ export class OrderedReplica {
 
   #finishEntry(index: LogIndex): void {
     this.#appliedIndex = index;
-    this.#records.applied(index, this.#applier.meta());
+    this.#records.applied(index, this.#meta);
   }
 
   /** Runs a command to its end; `done` is called in this turn unless records have to be loaded on the way. */
