@@ -57,7 +57,7 @@ h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}
 th,td{padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-th{font-weight:600}td.number,th.number{text-align:right;white-space:nowrap}
+th{font-weight:600}td.number,th.number{text-align:right}td.number,td.short{white-space:nowrap}
 .note{color:var(--soft);font-size:.9rem}
 .warning{color:var(--warm);background:var(--warm-paper);border-left:4px solid var(--warm);padding:.5rem .8rem}
 pre{border:1px solid var(--line);padding:.6rem .8rem;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
@@ -92,7 +92,7 @@ function failureTable({ failures }: BenchSummary): string {
   if (failures.length === 0) return "";
   const rows = failures.map(
     ({ code, count, definite, detail }) =>
-      `<tr><td>${escape(code)}</td><td class="number">${number(count)}</td><td>${definite ? "surely none" : "unknown"}</td><td>${escape(detail)}</td></tr>`,
+      `<tr><td class="short">${escape(code)}</td><td class="number">${number(count)}</td><td class="short">${definite ? "surely none" : "unknown"}</td><td>${escape(detail)}</td></tr>`,
   );
   return `<h2>Failures</h2>
 <div class="wide"><table><thead><tr><th>code</th><th class="number">count</th><th>effect</th><th>first</th></tr></thead><tbody>
@@ -130,7 +130,10 @@ function settingPairs(settings: BenchSettings): readonly (readonly [string, stri
         ? "closed loop"
         : `open loop, ${number(rate)} requests/s, ${arrivals === "poisson" ? "a Poisson process" : "at equal distances"}`,
     ],
-    ["callers", `${settings.clients} over ${settings.connections}, with ${settings.pipeline} under way each`],
+    [
+      "callers",
+      `${settings.clients}, each with ${settings.pipeline} under way, over ${settings.connections} ${settings.protocol === "typed" ? "typed clients" : "connections"}`,
+    ],
     ["values", `${number(settings.valueSize)} bytes`],
     ["keys", `${number(settings.keys)}, ${settings.distribution}`],
     ["length", `${length.join(" or ")}, after ${settings.warmup / 1_000} s of warm-up`],

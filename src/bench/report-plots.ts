@@ -71,6 +71,14 @@ function timePanels({ intervals, settings }: BenchSummary): readonly (LinePanel 
       ],
       bare: true,
     });
+  if (whole.some(({ failed }) => failed > 0))
+    lines.push({
+      name: "failed",
+      points: whole.map(
+        ({ from, to, failed }) => [middle(from, to), (1_000 * failed) / (to - from)] as const,
+      ),
+      bare: true,
+    });
   const latencies = (name: string, of: "p50" | "p99" | "max"): Line => ({
     name,
     points: whole.flatMap(({ from, to, [of]: latency }) =>

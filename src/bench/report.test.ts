@@ -58,7 +58,7 @@ describe("a report", () => {
     const svg = reportSvg(measured);
     expect(problems(svg)).toEqual([]);
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/);
-    for (const name of ["all", "get", "set", "once sent", "99.9%", "asked for", "p99", "warm-up"])
+    for (const name of ["all", "get", "set", "once sent", "99.9%", "asked for", "failed", "p99", "warm-up"])
       expect(svg).toContain(`>${name}</text>`);
   });
 
