@@ -6,7 +6,8 @@
  *                                         [--seconds 5] [--port 7900] [--no-background] [--prof FOLDER] [--json]
  *
  * For each number of keys (values of 100 bytes): loads up to it, waits until the nodes are idle, then 64 connections
- * overwrite keys drawn from all of them. Ratios are to the first line of the same run. CPU is what the kernel counted for
+ * overwrite keys drawn from all of them. Ratios are to a second cluster that keeps the first number of keys and is measured
+ * in turn with the first, so that what else the machine does strikes both. CPU is what the kernel counted for
  * the node processes (/proc/PID/stat), so a busy machine hardly changes it: `loop` is the event loop's thread alone, the
  * rest is threads that write, compact and collect garbage.
  *
@@ -18,7 +19,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Cluster, sleep } from "./lib/cluster.mjs";
 import { load, startLoad } from "./lib/load.mjs";
-import { mib, ratio, table } from "./lib/table.mjs";
+import { mib, table, times } from "./lib/table.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -51,18 +52,22 @@ if (flags.prof !== undefined) {
   mkdirSync(flags.prof, { recursive: true });
   nodeFlags.push("--cpu-prof", `--cpu-prof-dir=${flags.prof}`);
 }
-const cluster = new Cluster({ nodes: Number(flags.nodes), port: Number(flags.port), nodeFlags });
+const nodes = Number(flags.nodes);
+const cluster = new Cluster({ nodes, port: Number(flags.port), nodeFlags });
+/** Has as many keys as the first step, always: what the machine does meanwhile, it does to both. */
+const reference = new Cluster({ nodes, port: Number(flags.port) + 50 });
 const first = cluster.nodes[0];
+const ROUNDS = 3;
 
 /** Until the nodes do nothing of their own any more, or a minute has passed. Gives the seconds. */
-async function settle() {
+async function settle(of = cluster) {
   const from = performance.now();
   let quiet = 0;
   while (quiet < 3 && performance.now() - from < 60_000) {
-    const before = cluster.cpuOfAll().all;
+    const before = of.cpuOfAll().all;
     await sleep(400);
-    const busy = (cluster.cpuOfAll().all - before) / 400_000 / cluster.nodes.length;
-    quiet = busy < 0.1 && (await cluster.metric(first, "kvorum_overlay_bytes")) < 4096 ? quiet + 1 : 0;
+    const busy = (of.cpuOfAll().all - before) / 400_000 / nodes;
+    quiet = busy < 0.1 && (await of.metric(of.nodes[0], "kvorum_overlay_bytes")) < 4096 ? quiet + 1 : 0;
   }
   return (performance.now() - from) / 1000;
 }
@@ -73,31 +78,58 @@ function checked(result) {
 }
 
 /** The load, and what it cost the nodes for each request. */
-async function measured(options) {
-  const before = cluster.cpuOfAll();
-  const result = checked(await load({ ports: [first.port], ...options }));
-  const after = cluster.cpuOfAll();
+async function measured(options, of = cluster) {
+  const before = of.cpuOfAll();
+  const result = checked(await load({ ports: [of.nodes[0].port], valueBytes: VALUE_BYTES, ...options }));
+  const after = of.cpuOfAll();
   const cpu = (after.all - before.all) / result.ops;
   return { ...result, cpu, loop: (after.loop - before.loop) / result.ops };
 }
 
-async function addKeys(from, to) {
+async function addKeys(from, to, of = cluster) {
   const keys = { from, count: to - from, order: "sequential" };
-  const shape = { ...LOADING, valueBytes: VALUE_BYTES };
-  return checked(await load({ ports: cluster.ports, count: to - from, keys, ...shape }));
+  return checked(
+    await load({ ports: of.ports, count: to - from, keys, ...LOADING, valueBytes: VALUE_BYTES }),
+  );
+}
+
+const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+const MEASURES = ["cpu", "loop", "perSecond", "p50", "p99"];
+
+/** The same load on the reference and on the cluster, in turn: medians of the rounds, and of their ratios. */
+async function compared(size, options) {
+  const rounds = [];
+  for (let i = 0; i < ROUNDS; i++) {
+    const seconds = SECONDS / ROUNDS;
+    const here = await measured({ ...options, seconds, keys: { count: SIZES[0] } }, reference);
+    const there = await measured({ ...options, seconds, keys: { count: size } });
+    rounds.push({ here, there });
+  }
+  const over = (of) => Object.fromEntries(MEASURES.map((name) => [name, median(rounds.map(of(name)))]));
+  return {
+    ...over(
+      (name) =>
+        ({ there }) =>
+          there[name],
+    ),
+    ratios: over(
+      (name) =>
+        ({ here, there }) =>
+          there[name] / here[name],
+    ),
+  };
 }
 
 async function step(from, size) {
   const loaded = await addKeys(from, size);
-  const keys = { count: size };
-  const common = { connections: CONNECTIONS, valueBytes: VALUE_BYTES, seconds: SECONDS };
   // The compiler of the runtime has to see the path before anything is worth measuring.
-  await measured({ ...common, keys, seconds: Math.min(SECONDS, 3) });
+  const warming = { connections: CONNECTIONS, seconds: Math.min(SECONDS, 3), keys: { count: SIZES[0] } };
+  await Promise.all([measured(warming, reference), measured({ ...warming, keys: { count: size } })]);
   const settled = await settle();
-  const write = await measured({ ...common, keys });
+  const write = await compared(size, { connections: CONNECTIONS });
   await settle();
-  const single = await measured({ ...common, keys, connections: 1, seconds: SECONDS / 2 });
-  const read = await measured({ ...common, keys, reads: 1 });
+  const single = await compared(size, { connections: 1 });
+  const read = await compared(size, { connections: CONNECTIONS, reads: 1 });
   await settle();
   const memory = cluster.memory(first);
   const heap = await cluster.metric(first, "kvorum_nodejs_heap_size_used_bytes");
@@ -106,7 +138,7 @@ async function step(from, size) {
   for (const node of cluster.nodes) cluster.startNode(node);
   const restarts = await Promise.all(cluster.nodes.map((node) => cluster.untilReady(node)));
   // Every key is still there, and the node answers for it.
-  await measured({ keys, connections: 4, count: 1000, reads: 1 });
+  await measured({ keys: { count: size }, connections: 4, count: 1000, reads: 1 });
   return {
     size,
     loaded,
@@ -136,32 +168,30 @@ async function background(size) {
   // After the restart everything is cold.
   await measured({ keys: { count: size }, connections: CONNECTIONS, seconds: 3 });
   await settle();
-  const results = [await under("nothing else", size, () => sleep(2 * SECONDS * 1000))];
+  const results = [];
+  const next = async (name, work) => {
+    await settle();
+    const alone = await under("nothing else", size, () => sleep(SECONDS * 1000));
+    results.push({ ...(await under(name, size, work)), alone });
+  };
   const large = { connections: 1, valueBytes: 8192, keys: { count: 20_000, prefix: "L" } };
   const megabytes = 200;
-  results.push(
-    await under(`${megabytes} MB of large values, flushed and compacted`, size, async () => {
-      checked(await load({ ports: [first.port], ...large, rate: 1500, count: megabytes * 128 }));
-      await settleUnderLoad();
-    }),
-  );
-  await settle();
+  await next(`${megabytes} MB of large values, flushed and compacted`, async () => {
+    checked(await load({ ports: [first.port], ...large, rate: 1500, count: megabytes * 128 }));
+    await settleUnderLoad();
+  });
   await cluster.admin({ type: "keyspace-create", spec: { name: "gone" } });
   await sleep(1000);
   const gone = { from: 0, count: 200_000, order: "sequential", prefix: "gone:" };
   checked(await load({ ports: [first.port], ...LOADING, count: gone.count, keys: gone }));
-  await settle();
-  results.push(
-    await under("a keyspace of 200,000 keys is dropped", size, async () => {
-      await cluster.admin({ type: "keyspace-drop", name: "gone" });
-      await settleUnderLoad();
-    }),
-  );
-  await settle();
+  await next("a keyspace of 200,000 keys is dropped", async () => {
+    await cluster.admin({ type: "keyspace-drop", name: "gone" });
+    await settleUnderLoad();
+  });
   // A cluster of one keeps its shards to itself.
-  if (cluster.nodes.length >= 3) {
+  if (nodes >= 3) {
     await cluster.stopNode(cluster.nodes[2], "SIGKILL");
-    results.push(await under("a new node receives snapshots", size, replaceNode));
+    await next("a new node receives snapshots", replaceNode);
   }
   return results;
 }
@@ -200,10 +230,12 @@ async function untilCopied(node) {
 }
 
 const count = (n) => n.toLocaleString("en-US");
-const us = (n) => n.toFixed(n < 10 ? 1 : 0);
+const us = (n) => (n < 10 ? n.toFixed(1) : count(Math.round(n)));
 
 const steps = [];
 await cluster.start();
+await reference.start();
+await addKeys(0, SIZES[0], reference);
 const empty = cluster.memory(first);
 let from = 0;
 for (const size of SIZES) {
@@ -215,29 +247,18 @@ for (const size of SIZES) {
   );
 }
 const waits = flags.background ? await background(from) : [];
-await cluster.stop();
+await Promise.all([cluster.stop(), reference.stop()]);
 
-const base = steps[0];
-say(
-  `\nWrites over all keys, ${cluster.nodes.length} node(s), ${CONNECTIONS} connections (ratios to the first line)`,
-);
+say(`\nWrites over all keys, ${nodes} node(s), ${CONNECTIONS} connections`);
+say(`(ratios to a cluster that keeps ${count(SIZES[0])} keys, measured in turn with it)`);
 say(
   table(
     ["keys", "CPU us/write", "", "loop us", "", "writes/s", "", "p50 us", "", "p99 us", "", "1 conn p50", ""],
     steps.map(({ size, write, single }) => [
       count(size),
-      us(write.cpu),
-      ratio(write.cpu, base.write.cpu),
-      us(write.loop),
-      ratio(write.loop, base.write.loop),
-      count(Math.round(write.perSecond)),
-      ratio(write.perSecond, base.write.perSecond),
-      us(write.p50),
-      ratio(write.p50, base.write.p50),
-      us(write.p99),
-      ratio(write.p99, base.write.p99),
+      ...MEASURES.flatMap((name) => [us(write[name]), times(write.ratios[name])]),
       us(single.p50),
-      ratio(single.p50, base.single.p50),
+      times(single.ratios.p50),
     ]),
   ),
 );
@@ -259,7 +280,7 @@ say(
     steps.map(({ size, read, memory, heap, disk, restart }) => [
       count(size),
       us(read.loop),
-      ratio(read.loop, base.read.loop),
+      times(read.ratios.loop),
       mib(memory.own),
       mib(heap),
       Math.round((memory.own - empty.own) / size),
@@ -271,20 +292,20 @@ say(
   ),
 );
 if (waits.length > 0) {
-  say(`\n${RATE} writes a second over ${count(from)} keys, while ... (ratios to nothing else)`);
+  say(`\n${RATE} writes a second over ${count(from)} keys, while ... (ratios to just before)`);
   say(
     table(
       ["", "seconds", "p50 us", "", "p99 us", "", "worst ms"],
-      waits.map(({ name, seconds, p50, p99, max }) => [
+      waits.map(({ name, seconds, p50, p99, max, alone }) => [
         name,
         seconds.toFixed(1),
         us(p50),
-        ratio(p50, waits[0].p50),
+        times(p50 / alone.p50),
         us(p99),
-        ratio(p99, waits[0].p99),
+        times(p99 / alone.p99),
         (max / 1000).toFixed(0),
       ]),
     ),
   );
 }
-if (flags.json) console.log(JSON.stringify({ nodes: Number(flags.nodes), empty, steps, waits }, null, 2));
+if (flags.json) console.log(JSON.stringify({ nodes, empty, steps, waits }, null, 2));

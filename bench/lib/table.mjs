@@ -9,7 +9,6 @@ export function table(header, rows) {
     .join("\n");
 }
 
-/** `value` next to `base`, as a factor. */
-export const ratio = (value, base) => (base > 0 ? `${(value / base).toFixed(2)}x` : "-");
+export const times = (factor) => `${factor.toFixed(2)}x`;
 
 export const mib = (bytes) => (bytes / 2 ** 20).toFixed(bytes < 10 * 2 ** 20 ? 1 : 0);
