@@ -10,6 +10,10 @@ import { fileURLToPath } from "node:url";
 
 const dist = process.env["KVORUM_DIST"] ?? fileURLToPath(new URL("../../dist", import.meta.url));
 const MAIN = join(dist, "cli/main.js");
+/** Without what is meant for this process: a node takes variables of that prefix for its options. */
+const ENVIRONMENT = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith("KVORUM_")),
+);
 /** Clock ticks of /proc/PID/stat: 100 a second on every Linux that Node runs on. */
 const TICK_MICROSECONDS = 10_000;
 const KIB = 1024;
@@ -65,6 +69,7 @@ export class Cluster {
       [...this.nodeFlags, MAIN, "serve", ...fixed, ...how, ...this.flags],
       {
         stdio: ["ignore", "ignore", "inherit"],
+        env: ENVIRONMENT,
       },
     );
   }
