@@ -63,7 +63,7 @@ export class Cluster {
   startNode(node, how = this.nodes.length > 1 ? [`--initial=${this.initial}`] : []) {
     const { name, port, directory } = node;
     const ports = [`--resp-port=${port}`, `--http-port=${port + 1}`, `--peer-port=${port + 2}`];
-    const fixed = [`--name=${name}`, `--data-dir=${directory}`, ...ports, "--log-level=warn"];
+    const fixed = [`--name=${name}`, `--data-dir=${directory}`, ...ports, "--log-level=error"];
     node.process = spawn(
       process.execPath,
       [...this.nodeFlags, MAIN, "serve", ...fixed, ...how, ...this.flags],
