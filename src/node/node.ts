@@ -14,6 +14,7 @@ import { type Address, DiskError, type Done, type Store, type Transport, type Wo
 import type { Operation } from "../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { History, HistoryLimits } from "../data/history.ts";
+import { UNIT_DISTANCE } from "../placement/leader-choice.ts";
 import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
 import { StateStore } from "../storage/state/state-store.ts";
 import type {
@@ -46,7 +47,7 @@ import {
   splitByShard,
 } from "./commands.ts";
 import { Channels } from "./channels/channels.ts";
-import { Controller } from "./controller.ts";
+import { Controller, type ControllerHost } from "./controller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
 import { fittestHeir } from "./heir.ts";
@@ -55,6 +56,7 @@ import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
+import { Leaderships } from "./leaderships.ts";
 import type { MeasuredLegs } from "./explain.ts";
 import { legsOf } from "./measured-legs.ts";
 import { Members, noMembership } from "./members.ts";
@@ -83,6 +85,7 @@ interface Running {
   readonly router: Router;
   readonly replicas: ReplicaSet;
   readonly controller: Controller;
+  readonly leaderships: Leaderships;
   readonly administration: Administration;
   /** Null: switched off. */
   readonly members: Members | null;
@@ -371,7 +374,19 @@ export class Node implements KvorumNode {
         return sent;
       },
     });
-    const controller = new Controller({
+    const { leadersFollowWrites: follow, rules } = this.#options.placement;
+    const leaderships = new Leaderships({
+      clock,
+      logger,
+      self: identity.node,
+      follow,
+      rules,
+      isUp: (node) => this.#transport.isUp(node),
+      isBusy: () => false,
+      distance: UNIT_DISTANCE,
+      holds: (group) => replicas.get(group) !== undefined,
+    });
+    const controllerHost: ControllerHost = {
       clock,
       logger,
       self: identity.node,
@@ -382,10 +397,11 @@ export class Node implements KvorumNode {
       change: (command, done) => administration.change(command, (result) => done(result.ok)),
       diskFull: () => persister.full,
       defaultShards: this.#options.defaultShards ?? null,
-    });
+    };
+    const controller = new Controller(controllerHost, leaderships);
     const members = this.#createMembers(identity, loop);
     const parts = { identity, log, state, persister, loop, router, replicas, controller, administration };
-    this.#running = { ...parts, members };
+    this.#running = { ...parts, leaderships, members };
     this.channels.start({
       self: identity.node,
       life: epoch,
@@ -966,6 +982,9 @@ export class Node implements KvorumNode {
         refusals_total: this.#counters.failures,
         overloaded_total: this.#counters.overloaded,
         leader_changes_total: this.#counters.leaderChanges,
+        leader_moves_requests_total: running?.leaderships.moves.requests ?? 0,
+        leader_moves_preferred_total: running?.leaderships.moves.preferred ?? 0,
+        leader_moves_disk_full_total: running?.leaderships.moves["disk-full"] ?? 0,
         peer_frames_dropped_total: this.#counters.framesDropped,
         turns_total: running?.loop.turns ?? 0,
         log_appends_total: log?.appends ?? 0,

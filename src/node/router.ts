@@ -75,6 +75,7 @@ export class Router {
   /** What the last refusal said about a group of which this node has no replica. */
   readonly #hints = new Map<GroupId, NodeId>();
   #nextId = 1;
+  #turn = 0;
   #parked: Request[] = [];
   /** Groups with parked writes: later writes wait behind them. */
   readonly #parkedWrites = new Set<GroupId>();
@@ -134,8 +135,10 @@ export class Router {
     }
     if (replica?.isLeader === true) {
       const refusal = this.#host.refusesWrites();
-      if (refusal === null) replica.propose(request);
-      else request.fail(refusal.error, refusal.detail);
+      if (refusal === null) {
+        replica.demand.write(request.origin ?? this.#host.self);
+        replica.propose(request);
+      } else request.fail(refusal.error, refusal.detail);
       return;
     }
     this.#sendToLeader(request, replica);
@@ -147,7 +150,10 @@ export class Router {
     else if (request.consistency === "linearizable" || this.#isTooStale(request, replica)) {
       // A follower asks its leader for the read index and then serves the read from its own state.
       if (replica.leader === null) this.#park(request);
-      else replica.read(request);
+      else {
+        replica.demand.read(request.origin ?? this.#host.self, this.#turn);
+        replica.read(request);
+      }
     } else if (replica.appliedIndex > 0) replica.readLocal(request);
     else this.#sendToLeader(request, replica);
   }
@@ -202,6 +208,7 @@ export class Router {
 
   /** The end of a turn: one frame of requests and one of responses per peer. */
   flush(): void {
+    this.#turn++;
     for (const [peer, outgoing] of this.#outgoing) {
       if (outgoing.ids.length > 0) this.#flushTo(peer, outgoing);
     }
@@ -281,7 +288,7 @@ export class Router {
     for (const { id, timeout, ...asked } of requests) {
       if (!this.#seen.isNew(from, epoch, id)) continue;
       const { write } = asked;
-      const wanted = { ...asked, deadline: now + timeout };
+      const wanted = { ...asked, deadline: now + timeout, origin: from };
       const request = new Request(wanted, null, (reply, failure, seen) => {
         this.#answer(from, epoch, {
           id,

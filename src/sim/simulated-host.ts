@@ -7,10 +7,12 @@ import { Node } from "../node/node.ts";
 import {
   DEFAULT_MEMBERSHIP,
   DEFAULT_NODE_LIMITS,
+  DEFAULT_PLACEMENT,
   DEFAULT_TIMINGS,
   type MembershipOptions,
   type NodeLimits,
   type NodeOptions,
+  type PlacementOptions,
   type RaftTimings,
   type ReplicaEvent,
 } from "../node/options.ts";
@@ -32,6 +34,7 @@ export interface HostOptions {
   readonly limits: Partial<NodeLimits>;
   readonly raft: Partial<RaftTimings>;
   readonly membership: Partial<MembershipOptions>;
+  readonly placement: Partial<PlacementOptions>;
   readonly defaultShards: number | null;
   /** Milliseconds that a request may take. */
   readonly requestTimeout: number;
@@ -252,6 +255,7 @@ export class SimulatedHost {
       requestTimeout: this.#options.requestTimeout,
       raft: { ...DEFAULT_TIMINGS, ...this.#options.raft },
       membership: { ...DEFAULT_MEMBERSHIP, ...this.#options.membership },
+      placement: { ...DEFAULT_PLACEMENT, ...this.#options.placement },
       ...(this.#options.defaultShards === null ? {} : { defaultShards: this.#options.defaultShards }),
       loopLag: () => 0,
       observe: this.#options.observe,
