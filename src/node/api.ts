@@ -244,7 +244,7 @@ export interface LeadershipInfo {
   readonly leadsForMilliseconds: Millis;
   /** So long the decision has been the same. */
   readonly decidedForMilliseconds: Millis;
-  /** So long the leadership will not follow requests elsewhere. */
+  /** So long the leadership will not follow requests elsewhere, or, while it lingers, not move at all. */
   readonly restsForMilliseconds: Millis;
   /** Until it moves, if nothing changes; null: it stays. */
   readonly movesInMilliseconds: Millis | null;
@@ -422,6 +422,11 @@ export interface KvorumNode {
    * there are enough of them.
    */
   measuredLegs(keyspace: string): MeasuredLegs | null;
+  /**
+   * Why the leaders of these shards sit where they sit, asked of the leaders themselves. Without those who do not say it within a second, and
+   * without shards that have no leader or merge. Calls back exactly once.
+   */
+  leaderships(groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void;
   status(): NodeStatus;
   /** Who is alive, as far as this node knows. Who belongs to the cluster at all is the catalog's to say. */
   members(): MembershipInfo;

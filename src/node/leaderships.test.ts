@@ -1,7 +1,10 @@
 /** Leaderships find the node through which the requests come: stories of whole clusters, in virtual time. */
 import { describe, expect, test } from "vitest";
 import type { GroupId } from "../core/ids.ts";
+import type { LeadershipInfo } from "./api.ts";
+import { type ExplainedLeader, explainLeaders } from "./explain-leader.ts";
 import { Story } from "../sim/stories.testkit.ts";
+import { partitions } from "../transport/network-faults.ts";
 import { commandCall } from "../sim/workloads/workload.ts";
 
 const SHARDS = 8;
@@ -31,6 +34,17 @@ function leading(story: Story): number[] {
 function settled(story: Story, leaders: string, limit: number): string {
   for (let passed = 0; passed < limit && leading(story).join() !== leaders; passed += 200) story.pass(200);
   return leading(story).join();
+}
+
+/** What this node can tell of the leaders of the keyspace `default`. */
+function explained(story: Story, host: string): readonly ExplainedLeader[] {
+  const node = story.host(host).node!;
+  const keyspace = node.keyspaces()[0]!;
+  let found: readonly LeadershipInfo[] | null = null;
+  const groups = keyspace.shardList.map(({ group }) => group);
+  node.leaderships(groups, (leaderships) => (found = leaderships));
+  story.until("the leaders' answers", () => found !== null, 2000);
+  return explainLeaders(keyspace, found!, (id) => `n${id}`);
 }
 
 const isSpread = (story: Story) => [...leading(story)].sort().join() === "2,3,3";
@@ -63,6 +77,10 @@ describe("requests through one node", () => {
     const writes = load(story, "n2");
     expect(settled(story, "0,8,0", 10_000)).toBe("0,8,0");
     story.pass(1000);
+    const why = explained(story, "n3");
+    expect(why.map(({ leader }) => leader)).toEqual(Array.from({ length: SHARDS }, () => "n2"));
+    expect(why[0]!.text).toMatch(/^The requests come 100% through n2 \(of \d+ a second\): it is where most/);
+    expect(why[0]!.leadership).toMatchObject({ leader: 2, wanted: 2, reason: "near", follows: true });
     writes.stopped = true;
     story.pass(1000);
     expect(writes.refused).toEqual([]);
@@ -74,6 +92,9 @@ describe("requests through one node", () => {
     // They linger for half a minute, in case the writes come back; then they go where they are preferred.
     story.pass(20_000);
     expect(leading(story)).toEqual([0, 8, 0]);
+    expect(explained(story, "n2").map(({ text }) => text)).toContainEqual(
+      expect.stringMatching(/until lately they held it here: it stays \d+ s more, then goes to n[13]\./),
+    );
     expect(settled(story, before, 20_000)).toBe(before);
   });
 
@@ -91,6 +112,18 @@ describe("requests through one node", () => {
     load(story, "n2");
     story.pass(40_000);
     expect(leading(story)).toEqual(before);
+    expect(explained(story, "n1")[0]!.text).toContain("placement.leadersFollowWrites is off");
+  });
+
+  test("a leader that cannot be asked is named, and nothing is said for it", () => {
+    const story = new Story();
+    story.pass(10_000);
+    story.cluster.network.block(partitions.isolate(["n1", "n2", "n3"], "n3"));
+    const lost = explained(story, "n1").filter(({ leadership }) => leadership === null);
+    expect(lost.map(({ leader, text }) => `${leader}: ${text}`)).toEqual([
+      "n3: It could not be asked why it leads.",
+      "n3: It could not be asked why it leads.",
+    ]);
   });
 
   test("through all nodes alike, leaders stay spread, and return to where they are preferred after a failure", () => {

@@ -39,7 +39,7 @@ const NOTHING: ReadonlyMap<NodeId, number> = new Map();
 export class Leaderships {
   readonly #host: LeadershipsHost;
   readonly #seats = new Map<GroupId, Seat>();
-  /** One hand-over for the sake of requests at a time: each takes the time of an election, in which its shard answers nobody. */
+  /** One hand-over of a shard in use in each round: each takes the time of an election, in which its shard answers nobody. */
   #mayFollow = true;
   readonly moves: Record<MoveReason, number> = { requests: 0, preferred: 0, "disk-full": 0 };
 
@@ -75,9 +75,9 @@ export class Leaderships {
       distance,
       others: this.#candidates(replica),
     });
-    const { node, reason, movesAt } = held.decision;
+    const { node, reason, movesAt, costs } = held.decision;
     if (movesAt === null || now < movesAt || !mayMove) return;
-    if (reason === "requests") {
+    if (costs.size > 0) {
       if (!this.#mayFollow) return;
       this.#mayFollow = false;
     }
@@ -135,8 +135,9 @@ export class Leaderships {
     } else {
       this.#host.logger.info({ group, to }, "the leadership goes to the preferred node");
     }
+    const hadASay = held.decision!.costs.size > 0;
     this.#transfer(replica, to, reason, () => {
-      if (reason === "requests") held.seat.gaveAway(this.#host.clock.now());
+      if (hadASay) held.seat.gaveAway(this.#host.clock.now());
     });
   }
 

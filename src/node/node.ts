@@ -23,6 +23,7 @@ import type {
   CallOptions,
   KeyspaceInfo,
   KvorumNode,
+  LeadershipInfo,
   MembershipInfo,
   NodeMetrics,
   NodeStatus,
@@ -368,6 +369,7 @@ export class Node implements KvorumNode {
       table: () => this.#table,
       replica: (group) => replicas.ordered(group),
       isUp: (node) => this.#transport.isUp(node),
+      leadership: (group) => leaderships.describe(group),
       send: (to, frame) => {
         const sent = this.#transport.send(to, frame);
         loop.schedule();
@@ -932,6 +934,11 @@ export class Node implements KvorumNode {
       return replica?.kind === "merging" ? (replica.machine.times ?? []) : [];
     });
     return legsOf(times, keyspace.quorum.r);
+  }
+
+  leaderships(groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void {
+    if (this.#running === null || this.#closing) done([]);
+    else this.#running.administration.leaderships(groups, done);
   }
 
   status(): NodeStatus {

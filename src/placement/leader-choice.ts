@@ -53,7 +53,7 @@ export interface ChoiceRules {
    * twice as many of them. Well below 1, so that noise does not move anything, and what has moved does not move back.
    */
   readonly clearlyLess: number;
-  /** The preferred node leads if that costs at most so many times as much as here. */
+  /** The preferred node leads if that costs at most so many times as much as here, or where it would lead otherwise. */
   readonly aboutTheSame: number;
 }
 
@@ -67,11 +67,16 @@ export function chooseLeader(view: LeaderView, rules: ChoiceRules = CHOICE_RULES
   const { self, preferred, others } = view;
   const costs = costsOf(view, rules);
   const here = costs.get(self) ?? 0;
-  const nearest = nearestOf(view, costs);
-  if (nearest !== null && costs.get(nearest.node)! <= here * rules.clearlyLess)
-    return settle(self, nearest, "requests", costs);
-  if (preferred === self && costs.size === 0) return { node: self, reason: "preferred", ideal: self, costs };
   const wished = others.find(({ node }) => node === preferred);
+  const nearest = nearestOf(view, costs);
+  const least = nearest === null ? here : costs.get(nearest.node)!;
+  if (nearest !== null && least <= here * rules.clearlyLess) {
+    // Otherwise it would move once more, from the nearest to the preferred one.
+    const isAsGood = wished?.fit === true && !wished.busy;
+    const wins = isAsGood && costs.get(wished.node)! <= least * rules.aboutTheSame;
+    return settle(self, wins ? wished : nearest, "requests", costs);
+  }
+  if (preferred === self && costs.size === 0) return { node: self, reason: "preferred", ideal: self, costs };
   if (wished !== undefined && (costs.get(wished.node) ?? 0) <= here * rules.aboutTheSame)
     return settle(self, wished, "preferred", costs);
   // A preferred node that does not vote, or none: there is nothing to decide.

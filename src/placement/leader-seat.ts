@@ -1,6 +1,6 @@
 /**
  * When a shard's leadership moves to where it should be (leader-choice.ts): only after that has been so for a while, and not soon after it
- * has moved for the sake of requests before. Each node keeps a seat for every shard that it has led.
+ * has moved because of requests before. Each node keeps a seat for every shard that it has led.
  *
  *   leads --look--> the choice is another node --(sustained)--> due --moved--> leads no more, remembers that it gave away
  *                   the choice changes: it begins anew
@@ -29,7 +29,7 @@ export interface SeatRules extends ChoiceRules {
   readonly preferredAfter: Millis;
   /** So long a leadership that requests hold here stays after they have become too few. */
   readonly lingering: Millis;
-  /** A new leader does not follow requests elsewhere for so long; twice as long with each time that it does, up to `longestCoolDown`. */
+  /** A new leader does not give way because of requests for so long; twice as long with each time that it does, up to `longestCoolDown`. */
   readonly coolDown: Millis;
   readonly longestCoolDown: Millis;
   /** Gave the leadership away longer ago than that: the cool-down begins anew. More than twice `longestCoolDown`. */
@@ -58,7 +58,7 @@ export interface SeatDecision extends Omit<LeaderChoice, "reason"> {
   /** The choice is the same since then, and this node leads since then. */
   readonly since: Millis;
   readonly ledSince: Millis;
-  /** Before then the leadership does not follow requests elsewhere. */
+  /** Before then the leadership does not move because of requests; one that lingers does not move at all. */
   readonly restsUntil: Millis;
   /** When the leadership moves if nothing changes; null: it stays. */
   readonly movesAt: Millis | null;
@@ -71,7 +71,7 @@ type Look = Omit<LeaderView, "rates">;
 export class LeaderSeat {
   readonly #rules: SeatRules;
   #reign: Reign | null = null;
-  /** When this node last gave the leadership away for the sake of requests, and which cool-down it had kept. */
+  /** When this node last gave the leadership away because of requests, and which cool-down it had kept. */
   #gave: { readonly at: Millis; readonly coolDown: Millis } | null = null;
 
   constructor(rules: SeatRules = SEAT_RULES) {
@@ -86,13 +86,16 @@ export class LeaderSeat {
     const choice = this.#linger(now, reign, chooseLeader({ ...view, rates }, this.#rules));
     if (choice.node !== reign.choice.node || choice.reason !== reign.choice.reason) reign.since = now;
     reign.choice = choice;
-    const restsUntil = reign.ledSince + this.#coolDown(now);
+    const restsUntil =
+      choice.reason === "lingering"
+        ? reign.heldAt! + this.#rules.lingering
+        : reign.ledSince + this.#coolDown(now);
     return {
       ...choice,
       since: reign.since,
       ledSince: reign.ledSince,
       restsUntil,
-      movesAt: choice.node === view.self ? null : this.#movesAt(reign, choice.reason, restsUntil),
+      movesAt: choice.node === view.self ? null : this.#movesAt(reign, choice, restsUntil),
       rates,
     };
   }
@@ -102,7 +105,7 @@ export class LeaderSeat {
     if (this.#reign !== null) this.#reign.triedAt = now;
   }
 
-  /** It has happened, for the sake of requests. */
+  /** It has happened, and requests had a say in it. */
   gaveAway(now: Millis): void {
     this.#gave = { at: now, coolDown: this.#coolDown(now) };
   }
@@ -121,10 +124,11 @@ export class LeaderSeat {
     return { ...choice, node: reign.self, reason: "lingering" };
   }
 
-  #movesAt(reign: Reign, reason: SeatReason, restsUntil: Millis): Millis {
+  #movesAt(reign: Reign, { costs }: Chosen, restsUntil: Millis): Millis {
     const { sustained, preferredAfter, retryAfter } = this.#rules;
     const again = reign.triedAt === null ? -Infinity : reign.triedAt + retryAfter;
-    return reason === "requests"
+    // While load wanders from one node to the other there is a moment in which both are as good.
+    return costs.size > 0
       ? Math.max(reign.since + sustained, restsUntil, again)
       : Math.max(reign.since + preferredAfter, again);
   }
