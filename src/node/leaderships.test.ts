@@ -60,7 +60,7 @@ function load(story: Story, host: string, command: "incr" | "get" = "incr") {
         if (reply instanceof Error || (typeof reply !== "number" && command === "incr"))
           counted.refused.push(JSON.stringify(reply));
         else counted.acknowledged.set(key, (counted.acknowledged.get(key) ?? 0) + 1);
-        story.cluster.scheduler.after(command === "get" ? 20 : 100, again);
+        story.cluster.scheduler.after(command === "get" ? 25 : 150, again);
       });
     };
     again();
@@ -110,7 +110,7 @@ describe("requests through one node", () => {
     story.pass(10_000);
     const before = leading(story);
     load(story, "n2");
-    story.pass(40_000);
+    story.pass(25_000);
     expect(leading(story)).toEqual(before);
     expect(explained(story, "n1")[0]!.text).toContain("placement.leadersFollowWrites is off");
   });
@@ -131,7 +131,7 @@ describe("requests through one node", () => {
     story.pass(10_000);
     const before = leading(story);
     for (const host of ["n1", "n2", "n3"]) load(story, host);
-    story.pass(30_000);
+    story.pass(20_000);
     expect(leading(story)).toEqual(before);
   });
 });
