@@ -79,7 +79,7 @@ describe("requests through one node", () => {
     story.pass(1000);
     const why = explained(story, "n3");
     expect(why.map(({ leader }) => leader)).toEqual(Array.from({ length: SHARDS }, () => "n2"));
-    expect(why[0]!.text).toMatch(/^The requests come 100% through n2 \(of \d+ a second\): it is where most/);
+    expect(why[0]!.text).toMatch(/^The requests come 100% through n2 \(of [\d.]+ a second\): it is where most/);
     expect(why[0]!.leadership).toMatchObject({ leader: 2, wanted: 2, reason: "near", follows: true });
     writes.stopped = true;
     story.pass(1000);
