@@ -79,7 +79,9 @@ describe("requests through one node", () => {
     story.pass(1000);
     const why = explained(story, "n3");
     expect(why.map(({ leader }) => leader)).toEqual(Array.from({ length: SHARDS }, () => "n2"));
-    expect(why[0]!.text).toMatch(/^The requests come 100% through n2 \(of [\d.]+ a second\): it is where most/);
+    expect(why[0]!.text).toMatch(
+      /^The requests come 100% through n2 \(of [\d.]+ a second\): it is where most/,
+    );
     expect(why[0]!.leadership).toMatchObject({ leader: 2, wanted: 2, reason: "near", follows: true });
     writes.stopped = true;
     story.pass(1000);
@@ -103,6 +105,21 @@ describe("requests through one node", () => {
     story.pass(10_000);
     load(story, "n3", "get");
     expect(settled(story, "0,0,8", 10_000)).toBe("0,0,8");
+  });
+
+  test("a node that cannot keep up gets no more leaderships, until it can", () => {
+    const story = new Story();
+    story.pass(10_000);
+    const before = leading(story).join();
+    story.host("n2").loopLag = 300;
+    load(story, "n2");
+    story.pass(15_000);
+    expect(leading(story).join()).toBe(before);
+    expect(explained(story, "n1")[0]!.text).toMatch(
+      /^n2 should lead, as the requests come 100% through n2 .*but has far more to do/,
+    );
+    story.host("n2").loopLag = 0;
+    expect(settled(story, "0,8,0", 10_000)).toBe("0,8,0");
   });
 
   test("switched off, nothing moves", () => {

@@ -14,7 +14,7 @@ import { type Address, DiskError, type Done, type Store, type Transport, type Wo
 import type { Operation } from "../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { History, HistoryLimits } from "../data/history.ts";
-import { UNIT_DISTANCE } from "../placement/leader-choice.ts";
+import { zoneDistance } from "../placement/zone-distance.ts";
 import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
 import { StateStore } from "../storage/state/state-store.ts";
 import type {
@@ -53,12 +53,13 @@ import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
 import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
-import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
+import { decodePeerFrame, encodeLoadFrame, encodeProtocolFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
 import { Leaderships } from "./leaderships.ts";
 import type { MeasuredLegs } from "./explain.ts";
+import { Loads } from "./loads.ts";
 import { legsOf } from "./measured-legs.ts";
 import { Members, noMembership } from "./members.ts";
 import { describeMetrics, MergingTotals } from "./metrics.ts";
@@ -122,6 +123,7 @@ export class Node implements KvorumNode {
   #inFlight = 0;
   #lastProposalTime = 0;
   readonly #gone = new MergingTotals();
+  readonly #loads: Loads;
   readonly #counters = { commands: 0, failures: 0, overloaded: 0, leaderChanges: 0, framesDropped: 0 };
 
   private constructor(
@@ -137,6 +139,7 @@ export class Node implements KvorumNode {
     this.#transport = transport;
     this.#identity = identity;
     this.#startedAt = world.clock.now();
+    this.#loads = new Loads(options.loopLag);
     this.#waiting = { reason: "the data directory", since: this.#startedAt };
     this.#deadlines = new Deadlines(world.clock, (request) => this.#expire(request));
     this.#watches = new Watches({
@@ -390,8 +393,8 @@ export class Node implements KvorumNode {
       follow,
       rules,
       isUp: (node) => this.#transport.isUp(node),
-      isBusy: () => false,
-      distance: UNIT_DISTANCE,
+      isBusy: (node) => this.#loads.isBusy(clock.now(), node),
+      distance: zoneDistance((id) => this.#table.catalog.nodes.find((node) => node.id === id)?.zone),
       holds: (group) => replicas.get(group) !== undefined,
     });
     const controllerHost: ControllerHost = {
@@ -603,6 +606,9 @@ export class Node implements KvorumNode {
           case "channel":
             this.channels.onMessage(from, frame.guarantee, frame.message);
             break;
+          case "load":
+            this.#loads.onReport(this.#world.clock.now(), from, frame.lag);
+            break;
         }
       } catch (error) {
         if (!(error instanceof CodecError)) throw error;
@@ -691,7 +697,16 @@ export class Node implements KvorumNode {
     const { identity, replicas } = this.#running!;
     this.#leaderlessSweeps = replicas.ordered(SYSTEM_GROUP)?.leader === null ? this.#leaderlessSweeps + 1 : 0;
     if (this.#leaderlessSweeps >= 2) this.#askWhoIsThere(identity);
+    this.#tellLoad(identity);
     this.#world.clock.setTimer(SWEEP_REPLICAS_MS, () => this.#sweep());
+  }
+
+  #tellLoad({ node: self }: EstablishedIdentity): void {
+    const lag = this.#loads.report();
+    if (lag === null) return;
+    for (const { id } of this.#table.catalog.nodes)
+      if (id !== self && this.#transport.isUp(id)) this.#transport.send(id, encodeLoadFrame(lag));
+    this.#running!.loop.schedule();
   }
 
   #expire(request: Request): void {

@@ -2,7 +2,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { nodeId } from "../core/ids.ts";
-import { type LeaderView, UNIT_DISTANCE, chooseLeader } from "./leader-choice.ts";
+import { type LeaderView, chooseLeader } from "./leader-choice.ts";
+import { zoneDistance } from "./zone-distance.ts";
 
 const [n1, n2, n3] = [nodeId(1), nodeId(2), nodeId(3)];
 
@@ -13,7 +14,7 @@ function view(rates: readonly number[], changes: Partial<LeaderView> = {}): Lead
     preferred: n1,
     others: [n2, n3].map((node) => ({ node, fit: true, busy: false })),
     rates: new Map(rates.map((rate, i) => [nodeId(i + 1), rate])),
-    distance: UNIT_DISTANCE,
+    distance: zoneDistance(() => undefined),
     ...changes,
   };
 }
@@ -84,10 +85,11 @@ describe("who cannot lead", () => {
 
 describe("distances", () => {
   test("where they are known, the leader belongs where the ways add up to least, also if few requests come in there", () => {
-    // n2 and n3 are in one building, n1 is far away. Nodes without a replica, such as n4, count as well.
-    const distance = (from: number, to: number) => (from === to ? 0 : from === 1 || to === 1 ? 50 : 1);
+    // n2 and n3 are in one building, n1 is elsewhere. Nodes without a replica, such as n4, count as well.
+    const distance = zoneDistance((node) => (node === n1 ? "west" : "east"));
     expect(chosen([40, 30, 30], { distance })).toBe("n1 near");
     expect(chosen([20, 40, 40], { distance })).toBe("n2 requests");
+    expect(chosen([20, 40, 40])).toBe("n1 near");
     expect(chosen([0, 0, 0, 100], { distance })).toBe("n2 requests");
   });
 });

@@ -59,9 +59,6 @@ export interface ChoiceRules {
 
 export const CHOICE_RULES: ChoiceRules = { minimalRate: 5, clearlyLess: 0.5, aboutTheSame: 1.25 };
 
-/** Everything but here is equally far. */
-export const UNIT_DISTANCE: Distance = (from, to) => (from === to ? 0 : 1);
-
 /** Depends on nothing but its arguments; whoever leads decides for its own shard. */
 export function chooseLeader(view: LeaderView, rules: ChoiceRules = CHOICE_RULES): LeaderChoice {
   const { self, preferred, others } = view;

@@ -1,7 +1,7 @@
 /** When a leadership moves: never for noise, and ever more seldom for load that wanders. */
 import { describe, expect, test } from "vitest";
 import { type NodeId, nodeId } from "../core/ids.ts";
-import { UNIT_DISTANCE } from "./leader-choice.ts";
+import { zoneDistance } from "./zone-distance.ts";
 import { LeaderSeat, SEAT_RULES, type SeatDecision } from "./leader-seat.ts";
 
 const [n1, n2, n3] = [nodeId(1), nodeId(2), nodeId(3)];
@@ -36,7 +36,7 @@ class World {
         others: [n1, n2, n3]
           .filter((node) => node !== this.leader)
           .map((node) => ({ node, fit: !this.unfit.has(node), busy: false })),
-        distance: UNIT_DISTANCE,
+        distance: zoneDistance(() => undefined),
       });
       if (decision.movesAt === null || this.now < decision.movesAt) continue;
       seat.tried(this.now);

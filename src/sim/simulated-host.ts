@@ -85,6 +85,8 @@ export class SimulatedHost {
   /** Milliseconds of this process's clock per millisecond, before any drift that a fault adds. */
   #rate = 1;
   #armed: ArmedCrash | null = null;
+  /** How late its event loop is said to run, in milliseconds: turns take no time here. */
+  loopLag = 0;
   /** Why the last start came to nothing. */
   refusal: string | null = null;
 
@@ -257,7 +259,7 @@ export class SimulatedHost {
       membership: { ...DEFAULT_MEMBERSHIP, ...this.#options.membership },
       placement: { ...DEFAULT_PLACEMENT, ...this.#options.placement },
       ...(this.#options.defaultShards === null ? {} : { defaultShards: this.#options.defaultShards }),
-      loopLag: () => 0,
+      loopLag: () => this.loopLag,
       observe: this.#options.observe,
       limits: { ...DEFAULT_NODE_LIMITS, ...SMALL_LIMITS, ...this.#options.limits },
     };
