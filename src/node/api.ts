@@ -6,6 +6,7 @@ import type { Failure, Reply } from "../core/reply.ts";
 import type { Seen } from "../core/seen.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { Envelope } from "../data/delivery.ts";
+import type { SeatReason } from "../placement/leader-seat.ts";
 import type { MeasuredLegs } from "./explain.ts";
 import type { CatalogUser, UserDelete, UserSet } from "./catalog/users.ts";
 
@@ -221,6 +222,34 @@ export interface NodeStatus {
   readonly loopLagMilliseconds: number;
 }
 
+/** Why the leader of a shard sits where it sits, as it sees that itself. Rates are requests a second, a read counting half. */
+export interface LeadershipInfo {
+  readonly group: GroupId;
+  /** Who says so. */
+  readonly leader: NodeId;
+  /** False: `placement.leadersFollowWrites` is off there, and only the preference counts. */
+  readonly follows: boolean;
+  /** Who leads where requests do not matter; null: nobody in particular. */
+  readonly preferred: NodeId | null;
+  /** Who should lead as things are: the leader itself, unless the leadership is about to move. */
+  readonly wanted: NodeId;
+  readonly reason: SeatReason;
+  /** Who would be wanted if it were not busy or unfit. */
+  readonly ideal: NodeId;
+  readonly rate: number;
+  /** Through which nodes the requests come, the most first. Shares add up to 1. */
+  readonly origins: readonly { readonly node: NodeId; readonly rate: number; readonly share: number }[];
+  /** What a request would cost on average, by who leads; empty where there are too few requests. */
+  readonly costs: readonly { readonly node: NodeId; readonly cost: number }[];
+  readonly leadsForMilliseconds: Millis;
+  /** So long the decision has been the same. */
+  readonly decidedForMilliseconds: Millis;
+  /** So long the leadership will not follow requests elsewhere, or, while it lingers, not move at all. */
+  readonly restsForMilliseconds: Millis;
+  /** Until it moves, if nothing changes; null: it stays. */
+  readonly movesInMilliseconds: Millis | null;
+}
+
 export type AdminRequest =
   | { readonly type: "keyspace-create"; readonly spec: KeyspaceDeclaration }
   | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
@@ -393,6 +422,11 @@ export interface KvorumNode {
    * there are enough of them.
    */
   measuredLegs(keyspace: string): MeasuredLegs | null;
+  /**
+   * Why the leaders of these shards sit where they sit, asked of the leaders themselves. Without those who do not say it within a second, and
+   * without shards that have no leader or merge. Calls back exactly once.
+   */
+  leaderships(groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void;
   status(): NodeStatus;
   /** Who is alive, as far as this node knows. Who belongs to the cluster at all is the catalog's to say. */
   members(): MembershipInfo;

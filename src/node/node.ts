@@ -14,6 +14,7 @@ import { type Address, DiskError, type Done, type Store, type Transport, type Wo
 import type { Operation } from "../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { History, HistoryLimits } from "../data/history.ts";
+import { zoneDistance } from "../placement/zone-distance.ts";
 import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
 import { StateStore } from "../storage/state/state-store.ts";
 import type {
@@ -22,6 +23,7 @@ import type {
   CallOptions,
   KeyspaceInfo,
   KvorumNode,
+  LeadershipInfo,
   MembershipInfo,
   NodeMetrics,
   NodeStatus,
@@ -36,6 +38,7 @@ import { CatalogApplier } from "./catalog/applier.ts";
 import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
 import type { CatalogUser } from "./catalog/users.ts";
 import {
+  groupOfOneKey,
   groupOfTransaction,
   mergeReplies,
   NO_TRANSACTIONS,
@@ -46,16 +49,18 @@ import {
   splitByShard,
 } from "./commands.ts";
 import { Channels } from "./channels/channels.ts";
-import { Controller } from "./controller.ts";
+import { Controller, type ControllerHost } from "./controller.ts";
 import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
 import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
-import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
+import { decodePeerFrame, encodeLoadFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
+import { Leaderships } from "./leaderships.ts";
 import type { MeasuredLegs } from "./explain.ts";
+import { Loads } from "./loads.ts";
 import { legsOf } from "./measured-legs.ts";
 import { Members, noMembership } from "./members.ts";
 import { describeMetrics, MergingTotals } from "./metrics.ts";
@@ -83,6 +88,7 @@ interface Running {
   readonly router: Router;
   readonly replicas: ReplicaSet;
   readonly controller: Controller;
+  readonly leaderships: Leaderships;
   readonly administration: Administration;
   /** Null: switched off. */
   readonly members: Members | null;
@@ -118,6 +124,7 @@ export class Node implements KvorumNode {
   #inFlight = 0;
   #lastProposalTime = 0;
   readonly #gone = new MergingTotals();
+  readonly #loads: Loads;
   readonly #counters = { commands: 0, failures: 0, overloaded: 0, leaderChanges: 0, framesDropped: 0 };
 
   private constructor(
@@ -133,6 +140,7 @@ export class Node implements KvorumNode {
     this.#transport = transport;
     this.#identity = identity;
     this.#startedAt = world.clock.now();
+    this.#loads = new Loads(options.loopLag);
     this.#waiting = { reason: "the data directory", since: this.#startedAt };
     this.#deadlines = new Deadlines(world.clock, (request) => this.#expire(request));
     this.#watches = new Watches({
@@ -270,7 +278,13 @@ export class Node implements KvorumNode {
   #run(identity: EstablishedIdentity, log: WriteAheadLog, state: StateStore, recovered: RecoveredLog): void {
     if (this.#closing) return;
     const { clock, random, log: logger } = this.#world;
-    const persister = new Persister(log, clock, logger, (error) => this.#storageFailed(error));
+    const persister = new Persister(
+      log,
+      clock,
+      logger,
+      () => loop.schedule(),
+      (error) => this.#storageFailed(error),
+    );
     const loop = new TurnLoop(clock, persister, this.#transport, () => router);
     const epoch = Math.floor(random.next() * 2 ** 32);
     const { observe, limits } = this.#options;
@@ -305,8 +319,8 @@ export class Node implements KvorumNode {
         timings: this.#options.raft,
         snapshotChunkBytes: this.#options.limits.snapshotChunkBytes,
         founders: identity.founding ? identity.members.map((member) => member.id) : null,
-        send: (group, to, message) => {
-          if (!this.#transport.send(to, encodeProtocolFrame(group, message))) this.#counters.framesDropped++;
+        send: (to, frame) => {
+          if (!this.#transport.send(to, frame)) this.#counters.framesDropped++;
           loop.schedule();
         },
         schedule: (replica) => loop.scheduleReplica(replica),
@@ -365,13 +379,26 @@ export class Node implements KvorumNode {
       table: () => this.#table,
       replica: (group) => replicas.ordered(group),
       isUp: (node) => this.#transport.isUp(node),
+      leadership: (group) => leaderships.describe(group),
       send: (to, frame) => {
         const sent = this.#transport.send(to, frame);
         loop.schedule();
         return sent;
       },
     });
-    const controller = new Controller({
+    const { leadersFollowWrites: follow, rules } = this.#options.placement;
+    const leaderships = new Leaderships({
+      clock,
+      logger,
+      self: identity.node,
+      follow,
+      rules,
+      isUp: (node) => this.#transport.isUp(node),
+      isBusy: (node) => this.#loads.isBusy(clock.now(), node),
+      distance: zoneDistance((id) => this.#table.catalog.nodes.find((node) => node.id === id)?.zone),
+      holds: (group) => replicas.get(group) !== undefined,
+    });
+    const controllerHost: ControllerHost = {
       clock,
       logger,
       self: identity.node,
@@ -382,10 +409,11 @@ export class Node implements KvorumNode {
       change: (command, done) => administration.change(command, (result) => done(result.ok)),
       diskFull: () => persister.full,
       defaultShards: this.#options.defaultShards ?? null,
-    });
+    };
+    const controller = new Controller(controllerHost, leaderships);
     const members = this.#createMembers(identity, loop);
     const parts = { identity, log, state, persister, loop, router, replicas, controller, administration };
-    this.#running = { ...parts, members };
+    this.#running = { ...parts, leaderships, members };
     this.channels.start({
       self: identity.node,
       life: epoch,
@@ -579,6 +607,9 @@ export class Node implements KvorumNode {
           case "channel":
             this.channels.onMessage(from, frame.guarantee, frame.message);
             break;
+          case "load":
+            this.#loads.onReport(this.#world.clock.now(), from, frame.lag);
+            break;
         }
       } catch (error) {
         if (!(error instanceof CodecError)) throw error;
@@ -667,7 +698,16 @@ export class Node implements KvorumNode {
     const { identity, replicas } = this.#running!;
     this.#leaderlessSweeps = replicas.ordered(SYSTEM_GROUP)?.leader === null ? this.#leaderlessSweeps + 1 : 0;
     if (this.#leaderlessSweeps >= 2) this.#askWhoIsThere(identity);
+    this.#tellLoad(identity);
     this.#world.clock.setTimer(SWEEP_REPLICAS_MS, () => this.#sweep());
+  }
+
+  #tellLoad({ node: self }: EstablishedIdentity): void {
+    const lag = this.#loads.report();
+    if (lag === null) return;
+    for (const { id } of this.#table.catalog.nodes)
+      if (id !== self && this.#transport.isUp(id)) this.#transport.send(id, encodeLoadFrame(lag));
+    this.#running!.loop.schedule();
   }
 
   #expire(request: Request): void {
@@ -682,6 +722,14 @@ export class Node implements KvorumNode {
     if (refusal !== null) {
       this.#answer(refusal, done);
       return;
+    }
+    if (this.#catalogCurrent && options.quorum === undefined) {
+      const group = groupOfOneKey(this.#table, call);
+      if (group !== null) {
+        const { spec, args } = call;
+        this.#submit(group, { kind: "command", spec, args }, spec.access === "write", options, done);
+        return;
+      }
     }
     const parts = splitByShard(this.#table, call);
     if (parts instanceof Failure) {
@@ -918,6 +966,11 @@ export class Node implements KvorumNode {
     return legsOf(times, keyspace.quorum.r);
   }
 
+  leaderships(groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void {
+    if (this.#running === null || this.#closing) done([]);
+    else this.#running.administration.leaderships(groups, done);
+  }
+
   status(): NodeStatus {
     const running = this.#running;
     const now = this.#world.clock.now();
@@ -966,6 +1019,9 @@ export class Node implements KvorumNode {
         refusals_total: this.#counters.failures,
         overloaded_total: this.#counters.overloaded,
         leader_changes_total: this.#counters.leaderChanges,
+        leader_moves_requests_total: running?.leaderships.moves.requests ?? 0,
+        leader_moves_preferred_total: running?.leaderships.moves.preferred ?? 0,
+        leader_moves_disk_full_total: running?.leaderships.moves["disk-full"] ?? 0,
         peer_frames_dropped_total: this.#counters.framesDropped,
         turns_total: running?.loop.turns ?? 0,
         log_appends_total: log?.appends ?? 0,

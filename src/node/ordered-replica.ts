@@ -23,13 +23,15 @@ import type {
 import type { LoadedRange, RangeRequest } from "../core/records.ts";
 import type { Reply } from "../core/reply.ts";
 import { indexOf } from "../core/seen.ts";
-import { BatchBuilder } from "../data/batch.ts";
+import { BatchBuilder, type Operation } from "../data/batch.ts";
 import type { Raft } from "../protocols/raft/raft.ts";
 import { raftCodec } from "../protocols/raft/codec.ts";
 import type { Configuration } from "../protocols/raft/configuration.ts";
 import type { RaftAdmin, RaftMessage, RaftVocabulary } from "../protocols/raft/messages.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
 import type { Applier, Run } from "./applier.ts";
+import { Demand } from "./demand.ts";
+import { encodeProtocolFrame } from "./frames.ts";
 import type { PeerSnapshots } from "./peer-snapshots.ts";
 import { MachineTimers } from "./machine-timers.ts";
 import type { PersistSink } from "./persister.ts";
@@ -46,6 +48,8 @@ const PATIENCE_OF_READS_MS = 500;
 
 interface Proposal {
   readonly requests: readonly Request[];
+  /** What the proposed command was made of; null: not here. */
+  readonly operations: readonly Operation[] | null;
 }
 
 interface AskedReads {
@@ -67,6 +71,8 @@ export type AdminOutcome = { readonly ok: true } | { readonly ok: false; readonl
 export class OrderedReplica {
   readonly kind = "ordered";
   readonly group: GroupId;
+  /** Through which nodes the requests come that this replica decides as a leader. */
+  readonly demand = new Demand();
   readonly #host: ReplicaHost;
   readonly #machine: Raft;
   readonly #applier: Applier;
@@ -78,9 +84,13 @@ export class OrderedReplica {
   readonly #stepper: Stepper<Input<RaftVocabulary>, Effect<RaftVocabulary>>;
   readonly #timers: MachineTimers<RaftVocabulary["timer"]>;
 
+  readonly #meta = (): Uint8Array => this.#applier.meta();
+
   #nextRequest = 1;
   readonly #batch = new BatchBuilder();
   #batched: Request[] = [];
+  /** What is in the batch: a request forgets its own when its time is up. */
+  #operations: Operation[] = [];
   #readBatch: Request[] = [];
   #readBatchAgain: Request[] = [];
   readonly #proposals = new Map<RequestId, Proposal>();
@@ -98,6 +108,8 @@ export class OrderedReplica {
   /** Reads that wait for records from the disk: nothing is applied under them. */
   #readsLoading = 0;
   #pumping = false;
+  /** Within a step: several peers often get the same message, which is encoded once. */
+  #sent: { readonly message: RaftMessage; readonly frame: Uint8Array } | null = null;
   #failure: Error | null = null;
   #closed = false;
 
@@ -185,6 +197,7 @@ export class OrderedReplica {
       );
       return;
     }
+    if (message.type === "read-index") this.demand.question(from);
     this.step({ type: "message", from, message });
   }
 
@@ -192,6 +205,7 @@ export class OrderedReplica {
   propose(request: Request): void {
     if (this.#batched.length === 0) this.#host.schedule(this);
     this.#batch.add(request.operation);
+    this.#operations.push(request.operation);
     this.#batched.push(request);
     if (this.#batch.byteLength >= MAX_BATCH_BYTES) this.#proposeBatch();
   }
@@ -218,7 +232,7 @@ export class OrderedReplica {
   proposeRaw(command: Uint8Array, request: Request): void {
     request.exposed = true;
     const id = this.#newRequest();
-    this.#proposals.set(id, { requests: [request] });
+    this.#proposals.set(id, { requests: [request], operations: null });
     this.step({ type: "propose", id, command });
   }
 
@@ -281,6 +295,7 @@ export class OrderedReplica {
   step(input: Input<RaftVocabulary>): void {
     if (this.#failure !== null || this.#closed) return;
     this.#stepper.step(input);
+    this.#sent = null;
     this.#pump();
   }
 
@@ -295,7 +310,7 @@ export class OrderedReplica {
         this.#host.schedule(this);
         break;
       case "send":
-        this.#host.send(this.group, effect.to, raftCodec.encodeMessage(effect.message));
+        this.#send(effect.to, effect.message);
         break;
       case "apply":
         for (const entry of effect.entries) this.#applyQueue.push(entry);
@@ -338,6 +353,14 @@ export class OrderedReplica {
     }
   }
 
+  #send(to: NodeId, message: RaftMessage): void {
+    if (this.#sent?.message !== message) {
+      const frame = encodeProtocolFrame(this.group, raftCodec.encodeMessage(message));
+      this.#sent = { message, frame };
+    }
+    this.#host.send(to, this.#sent.frame);
+  }
+
   #onPersisted(upTo: WriteId): void {
     if (this.#failure !== null || this.#closed) return;
     this.#stepper.release(upTo);
@@ -354,9 +377,11 @@ export class OrderedReplica {
   #proposeBatch(): void {
     const requests = this.#batched;
     this.#batched = [];
+    const operations = this.#operations;
+    this.#operations = [];
     for (const request of requests) request.exposed = true;
     const id = this.#newRequest();
-    this.#proposals.set(id, { requests });
+    this.#proposals.set(id, { requests, operations });
     const command = this.#batch.finish({
       time: this.#host.proposalTime(),
       seed: Math.floor(this.#host.random.next() * 2 ** 32),
@@ -431,6 +456,7 @@ export class OrderedReplica {
     for (const request of requests) request.fail(request.exposed ? "unknown" : error);
     for (const done of this.#admins.values()) done({ ok: false, error });
     this.#batched = [];
+    this.#operations = [];
     this.#readBatch = [];
     this.#readBatchAgain = [];
     this.#proposals.clear();
@@ -481,7 +507,8 @@ export class OrderedReplica {
       return;
     }
     this.#host.onApply?.(this, entry.index, entry.command);
-    const run = this.#applier.apply(entry.index, entry.command);
+    const proposal = entry.request === null ? undefined : this.#proposals.get(entry.request);
+    const run = this.#applier.apply(entry.index, entry.command, proposal?.operations ?? null);
     this.#suspended = true;
     this.#advance(run, undefined, (replies) => {
       this.#suspended = false;
@@ -490,7 +517,6 @@ export class OrderedReplica {
       this.#storeLater = null;
       storeLater?.();
       if (entry.request === null) return;
-      const proposal = this.#proposals.get(entry.request);
       this.#proposals.delete(entry.request);
       proposal?.requests.forEach((request, i) => request.succeed(replies[i]!, entry.index));
     });
@@ -498,7 +524,7 @@ export class OrderedReplica {
 
   #finishEntry(index: LogIndex): void {
     this.#appliedIndex = index;
-    this.#records.applied(index, this.#applier.meta());
+    this.#records.applied(index, this.#meta);
   }
 
   /** Runs a command to its end; `done` is called in this turn unless records have to be loaded on the way. */

@@ -27,6 +27,8 @@ export interface RequestSpec {
   /** On how many replicas of a merging keyspace a write has to be, of how many a read; null: what the keyspace says. */
   readonly quorum?: number | null;
   readonly deadline: Millis;
+  /** The node that passed it on; null: it came in here. */
+  readonly origin?: NodeId | null;
 }
 
 let lastSequence = 0;
@@ -40,19 +42,24 @@ export type RequestListener = (reply: Reply, failure: RequestFailure | null, see
  */
 export type RetryPolicy = (request: Request, error: ErrorCode, leader: NodeId | null) => boolean;
 
+const NOTHING: Operation = { kind: "transaction", watched: [], calls: [] };
+const NOBODY: RequestListener = () => undefined;
+
 /**
  * Settled exactly once. A request whose deadline passes is given up by the sweep; whatever comes for it afterwards is
  * dropped by the `settled` flag, so nothing has to be searched for and taken out of queues.
  */
 export class Request {
   readonly group: GroupId;
-  readonly operation: Operation;
+  /** Empty once it is settled: requests are remembered until their deadline, what they carried need not be. */
+  operation: Operation;
   readonly write: boolean;
   readonly consistency: Consistency;
   readonly atLeast: Seen;
   readonly maxStaleness: Millis | null;
   readonly quorum: number | null;
   readonly deadline: Millis;
+  readonly origin: NodeId | null;
   /** It may have been ordered somewhere: from now on a passed deadline is indefinite. */
   exposed = false;
   settled = false;
@@ -66,7 +73,7 @@ export class Request {
   /** Grows with every request of this process. */
   readonly sequence: number = ++lastSequence;
   readonly #retry: RetryPolicy | null;
-  readonly #done: RequestListener;
+  #done: RequestListener;
 
   constructor(wanted: RequestSpec, retry: RetryPolicy | null, done: RequestListener) {
     this.group = wanted.group;
@@ -77,6 +84,7 @@ export class Request {
     this.maxStaleness = wanted.maxStaleness ?? null;
     this.quorum = wanted.quorum ?? null;
     this.deadline = wanted.deadline;
+    this.origin = wanted.origin ?? null;
     this.#retry = retry;
     this.#done = done;
   }
@@ -91,8 +99,7 @@ export class Request {
       this.giveUp("unknown");
       return;
     }
-    this.settled = true;
-    this.#done(reply, null, seen);
+    this.#settle(reply, null, seen);
   }
 
   /** An attempt failed: the request goes on with another one where that is safe. */
@@ -104,12 +111,19 @@ export class Request {
 
   giveUp(error: ErrorCode, detail = "", leader: NodeId | null = null): void {
     if (this.settled) return;
-    this.settled = true;
     // That the last attempt surely was not done says nothing about those before it.
     const failure: RequestFailure =
       this.doubtful && ERRORS[error].definite
         ? { error: "unknown", detail: "", leader }
         : { error, detail, leader };
-    this.#done(null, failure, null);
+    this.#settle(null, failure, null);
+  }
+
+  #settle(reply: Reply, failure: RequestFailure | null, seen: Seen | null): void {
+    const done = this.#done;
+    this.settled = true;
+    this.operation = NOTHING;
+    this.#done = NOBODY;
+    done(reply, failure, seen);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
+import type { Millis } from "../core/machine.ts";
 import type { Seen } from "../core/seen.ts";
 import { MapReply, type Reply, SetReply } from "../core/reply.ts";
 import type { Clock } from "../core/world.ts";
@@ -51,6 +52,16 @@ interface Outgoing {
 interface Forward {
   readonly request: Request;
   readonly peer: NodeId;
+  /** Null: a read, or to a keyspace that merges. */
+  readonly lane: Lane | null;
+}
+
+/** This node's writes for one group that are on their way to one other node. */
+interface Lane {
+  readonly peer: NodeId;
+  open: number;
+  /** Since then later writes wait, as the group is led elsewhere now. */
+  blockedAt: Millis | null;
 }
 
 /** Errors after which another attempt may find a leader that can do it. All of them are definite. */
@@ -66,6 +77,9 @@ const RETRIED_IF_REPEATABLE: ReadonlySet<ErrorCode> = new Set(["unknown", "stora
 
 const RETRY_INTERVAL_MS = 20;
 
+/** So long a write waits for earlier ones that went to a former leader: long enough for one that answers, not for one that is lost. */
+const PATIENCE_OF_WRITES_MS = 250;
+
 export class Router {
   readonly #host: RouterHost;
   readonly #forwards = new Map<number, Forward>();
@@ -75,10 +89,14 @@ export class Router {
   /** What the last refusal said about a group of which this node has no replica. */
   readonly #hints = new Map<GroupId, NodeId>();
   #nextId = 1;
+  #turn = 0;
   #parked: Request[] = [];
   /** Groups with parked writes: later writes wait behind them. */
   readonly #parkedWrites = new Set<GroupId>();
   #retryTimer = false;
+  readonly #lanes = new Map<GroupId, Lane>();
+  /** A lane for which writes have waited is empty now. */
+  #laneCleared = false;
 
   constructor(host: RouterHost) {
     this.#host = host;
@@ -133,9 +151,12 @@ export class Router {
       return;
     }
     if (replica?.isLeader === true) {
+      if (this.#waitsForEarlier(request, this.#host.self)) return;
       const refusal = this.#host.refusesWrites();
-      if (refusal === null) replica.propose(request);
-      else request.fail(refusal.error, refusal.detail);
+      if (refusal === null) {
+        replica.demand.write(request.origin ?? this.#host.self);
+        replica.propose(request);
+      } else request.fail(refusal.error, refusal.detail);
       return;
     }
     this.#sendToLeader(request, replica);
@@ -147,7 +168,10 @@ export class Router {
     else if (request.consistency === "linearizable" || this.#isTooStale(request, replica)) {
       // A follower asks its leader for the read index and then serves the read from its own state.
       if (replica.leader === null) this.#park(request);
-      else replica.read(request);
+      else {
+        replica.demand.read(request.origin ?? this.#host.self, this.#turn);
+        replica.read(request);
+      }
     } else if (replica.appliedIndex > 0) replica.readLocal(request);
     else this.#sendToLeader(request, replica);
   }
@@ -165,7 +189,45 @@ export class Router {
     }
     const target = this.#target(request.group, replica);
     if (target === null) this.#park(request);
-    else this.#forward(request, target);
+    else if (!request.write) this.#forward(request, target);
+    else if (!this.#waitsForEarlier(request, target))
+      this.#forward(request, target, this.#laneTo(target, request.group));
+  }
+
+  /**
+   * The leadership has moved while writes were on their way: what the former leader refuses of them has to come before this one. Parks it
+   * until they are answered.
+   */
+  #waitsForEarlier(request: Request, to: NodeId): boolean {
+    const lane = this.#lanes.get(request.group);
+    if (lane === undefined || lane.peer === to || lane.open === 0 || request.forwarded) return false;
+    const now = this.#host.clock.now();
+    lane.blockedAt ??= now;
+    if (now - lane.blockedAt > PATIENCE_OF_WRITES_MS) return false;
+    this.#park(request);
+    return true;
+  }
+
+  #laneTo(peer: NodeId, group: GroupId): Lane {
+    let lane = this.#lanes.get(group);
+    if (lane === undefined || lane.peer !== peer) {
+      lane = { peer, open: 0, blockedAt: null };
+      this.#lanes.set(group, lane);
+    }
+    return lane;
+  }
+
+  #forget(id: number, { lane }: Forward): void {
+    this.#forwards.delete(id);
+    if (lane === null || --lane.open > 0 || lane.blockedAt === null) return;
+    lane.blockedAt = null;
+    this.#laneCleared = true;
+  }
+
+  #retryIfCleared(): void {
+    if (!this.#laneCleared) return;
+    this.#laneCleared = false;
+    this.retryParked();
   }
 
   #target(group: GroupId, replica: OrderedReplica | undefined): NodeId | null {
@@ -176,14 +238,15 @@ export class Router {
     return this.#otherHolder(group);
   }
 
-  #forward(request: Request, peer: NodeId): void {
+  #forward(request: Request, peer: NodeId, lane: Lane | null = null): void {
     let outgoing = this.#outgoing.get(peer);
     if (outgoing === undefined) {
       outgoing = { builder: new RequestFrameBuilder(this.#host.epoch), ids: [] };
       this.#outgoing.set(peer, outgoing);
     }
     const id = this.#nextId++;
-    this.#forwards.set(id, { request, peer });
+    if (lane !== null) lane.open++;
+    this.#forwards.set(id, { request, peer, lane });
     outgoing.ids.push(id);
     outgoing.builder.add({
       id,
@@ -202,6 +265,7 @@ export class Router {
 
   /** The end of a turn: one frame of requests and one of responses per peer. */
   flush(): void {
+    this.#turn++;
     for (const [peer, outgoing] of this.#outgoing) {
       if (outgoing.ids.length > 0) this.#flushTo(peer, outgoing);
     }
@@ -220,7 +284,7 @@ export class Router {
       if (sent) {
         if (forward.request.write) forward.request.exposed = true;
       } else {
-        this.#forwards.delete(id);
+        this.#forget(id, forward);
         this.#park(forward.request);
       }
     }
@@ -269,10 +333,11 @@ export class Router {
     for (const { id, outcome } of responses) {
       const forward = this.#forwards.get(id);
       if (forward === undefined) continue;
-      this.#forwards.delete(id);
+      this.#forget(id, forward);
       if (outcome.ok) forward.request.succeed(outcome.reply, outcome.seen);
       else forward.request.fail(outcome.error, outcome.detail, outcome.leader);
     }
+    this.#retryIfCleared();
   }
 
   /** Requests of another node. They are answered, once each, and never passed on. */
@@ -281,7 +346,7 @@ export class Router {
     for (const { id, timeout, ...asked } of requests) {
       if (!this.#seen.isNew(from, epoch, id)) continue;
       const { write } = asked;
-      const wanted = { ...asked, deadline: now + timeout };
+      const wanted = { ...asked, deadline: now + timeout, origin: from };
       const request = new Request(wanted, null, (reply, failure, seen) => {
         this.#answer(from, epoch, {
           id,
@@ -312,15 +377,16 @@ export class Router {
   onPeerDown(peer: NodeId): void {
     for (const [id, forward] of this.#forwards) {
       if (forward.peer !== peer) continue;
-      this.#forwards.delete(id);
+      this.#forget(id, forward);
       forward.request.fail(forward.request.exposed ? "unknown" : "not-leader");
     }
+    this.#retryIfCleared();
   }
 
   /** Drops what only serves requests that are settled by now. */
   sweep(): void {
-    for (const [id, { request }] of this.#forwards) {
-      if (request.settled) this.#forwards.delete(id);
+    for (const [id, forward] of this.#forwards) {
+      if (forward.request.settled) this.#forget(id, forward);
     }
     this.#parked = this.#parked.filter((request) => !request.settled);
   }

@@ -6,7 +6,12 @@
  */
 import { z } from "zod";
 import type { Address } from "../core/world.ts";
-import { DEFAULT_MEMBERSHIP, DEFAULT_NODE_LIMITS, DEFAULT_TIMINGS } from "../node/options.ts";
+import {
+  DEFAULT_MEMBERSHIP,
+  DEFAULT_NODE_LIMITS,
+  DEFAULT_PLACEMENT,
+  DEFAULT_TIMINGS,
+} from "../node/options.ts";
 import { LOG_LEVELS } from "./log-levels.ts";
 import { isLoopback, parseAddress, parseBytes } from "./notation.ts";
 import { DEFAULT_OPTIONS as DEFAULT_RESP_OPTIONS } from "./resp/options.ts";
@@ -380,6 +385,12 @@ const schema = z.strictObject({
     lease: toggle(
       DEFAULT_TIMINGS.lease,
       "Leaders serve linearizable reads by lease, without asking their followers each time. Assumes clocks that run at nearly the same rate.",
+    ),
+  }),
+  placement: z.strictObject({
+    leadersFollowWrites: toggle(
+      DEFAULT_PLACEMENT.leadersFollowWrites,
+      "The leadership of a shard moves to the node through which most of its requests come; `kvorum explain` says why a leader sits where it sits. Off: it stays with the node that the catalog prefers.",
     ),
   }),
   membership: z.strictObject({

@@ -7,7 +7,7 @@ import type { Identity } from "../node/formation.ts";
 import { loadIdentity } from "../node/identity.ts";
 import { Node } from "../node/node.ts";
 import { MAX_OPERATION_BYTES } from "../node/sizes.ts";
-import type { NodeOptions } from "../node/options.ts";
+import { DEFAULT_PLACEMENT, type NodeOptions } from "../node/options.ts";
 import { NodeDisk } from "../storage/disk/node-disk.ts";
 import { lockDirectory } from "../storage/directory.ts";
 import { openLevelStore } from "../storage/state/level-store.ts";
@@ -158,6 +158,7 @@ function nodeOptions(
     requestTimeout: options.limits.requestTimeout,
     raft: options.raft,
     membership: options.membership,
+    placement: { ...DEFAULT_PLACEMENT, ...options.placement },
     limits: {
       maxInFlight: options.limits.maxInFlight,
       maxOverlayBytes: options.limits.maxOverlayBytes,

@@ -12,6 +12,7 @@ import type {
   CallOptions,
   KeyspaceInfo,
   KvorumNode,
+  LeadershipInfo,
   MembershipInfo,
   NodeMetrics,
   NodeStatus,
@@ -60,6 +61,7 @@ const INDEX = 7;
 export class FakeNode implements KvorumNode {
   /** May be changed at any time. */
   userList: readonly CatalogUser[] = [];
+  leading: readonly LeadershipInfo[] = [];
   readonly #atOnce: boolean;
   readonly #table: RoutingTable;
   readonly #shards = new Map<GroupId, Shard>();
@@ -300,6 +302,10 @@ export class FakeNode implements KvorumNode {
 
   measuredLegs(): null {
     return null;
+  }
+
+  leaderships(_groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void {
+    setImmediate(done, this.leading);
   }
 
   metrics(): NodeMetrics {
