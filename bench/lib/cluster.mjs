@@ -130,9 +130,11 @@ export class Cluster {
     return { all: ticks(`/proc/${pid}/stat`), loop: ticks(`/proc/${pid}/task/${pid}/stat`) };
   }
 
+  /** Of the nodes that run. */
   cpuOfAll() {
     const sum = { all: 0, loop: 0 };
     for (const node of this.nodes) {
+      if (node.process.exitCode !== null || node.process.signalCode !== null) continue;
       const { all, loop } = this.cpu(node);
       sum.all += all;
       sum.loop += loop;
