@@ -152,12 +152,12 @@ async function untilReady(
   line.clear();
   if (end.reached !== null) return;
   log.info(server.addresses, "ready");
-  const { resp, http, peer } = server.addresses;
+  const { resp, cluster, http, peer } = server.addresses;
   const { style } = context;
   const name = style.bold(server.node.status().name);
   const took = style.dim(`(after ${duration(performance.now() - started)})`);
   context.stdout.write(
-    `${name} is ready ${took}  redis ${resp}  ${options.tls.cert === null ? "http" : "https"}://${http}  peers ${peer}\n`,
+    `${name} is ready ${took}  redis ${resp}  ${cluster === null ? "" : `redis cluster ${cluster}  `}${options.tls.cert === null ? "http" : "https"}://${http}  peers ${peer}\n`,
   );
 }
 

@@ -1,13 +1,17 @@
-/** Subcommands of KVORUM that are done where their key lives, as any command on data is: with its roles, and in the order of the session. */
+/** Subcommands that are done where their keys live, as any command on data is: with its roles, and in the order of the session. */
 import type { Args } from "../../../data/contract.ts";
 import type { Command, DataCommand } from "../session.ts";
 import { word } from "../values.ts";
+import { CLUSTER_ON_DATA } from "./cluster.ts";
 import { internalCommand } from "./shards.ts";
 
-const ON_DATA: ReadonlyMap<string, DataCommand> = new Map([
-  ["SIBLINGS", onData("kvorum|siblings", ".siblings")],
-  ["RESOLVE", onData("kvorum|resolve", ".resolve")],
-]);
+const ON_DATA: ReadonlyMap<string, Command> = new Map(
+  [onData("kvorum|siblings", ".siblings"), onData("kvorum|resolve", ".resolve"), ...CLUSTER_ON_DATA].map(
+    (command) => [command.name, command],
+  ),
+);
+
+const CONTAINERS: ReadonlySet<string> = new Set(["kvorum", "cluster"]);
 
 function onData(name: string, internal: string): DataCommand {
   const spec = internalCommand(internal);
@@ -16,6 +20,8 @@ function onData(name: string, internal: string): DataCommand {
 
 /** What is meant by the command with these arguments. */
 export function meant(command: Command, args: Args): { readonly command: Command; readonly args: Args } {
-  const data = command.name === "kvorum" ? ON_DATA.get(word(args[0])) : undefined;
-  return data === undefined ? { command, args } : { command: data, args: args.slice(1) };
+  const found = CONTAINERS.has(command.name)
+    ? ON_DATA.get(`${command.name}|${word(args[0]).toLowerCase()}`)
+    : undefined;
+  return found === undefined ? { command, args } : { command: found, args: args.slice(1) };
 }
