@@ -141,7 +141,8 @@ export class AttachedClient implements FrameStreamOwner {
     runCall(this.#host.node, this.#who.access(), request, (reply, told) => {
       const seen = told ?? 0;
       this.#finish(bytes);
-      const leader = this.#host.node.leaderOf(group);
+      // A node that holds no replica of the shard may know no leader, but whom it has to ask itself.
+      const leader = this.#host.node.leaderOf(group) ?? this.#host.node.redirect(group);
       const answer = encodeNodeMessage({ type: "reply", id, reply, seen, leader });
       if (answer.length <= MAX_FRAME_BYTES) this.#stream.send(answer);
       else this.#send({ type: "reply", id, reply: tooLong(request, answer.length), seen, leader });

@@ -234,7 +234,12 @@ describe("CLUSTER", () => {
     expect(await client.call("CLUSTER", "GETKEYSINSLOT", slotOf("a"), 2)).toEqual(keys.slice(0, 2));
     expect(await client.call("CLUSTER", "GETKEYSINSLOT", slotOf("a"), 0)).toEqual([]);
     expect(await client.call("CLUSTER", "COUNTKEYSINSLOT", SLOTS)).toBe("-ERR Invalid slot");
-    expect(await client.call("CLUSTER", "COUNTKEYSINSLOT", "x")).toBe("-ERR Invalid slot");
+    const noNumber = "-ERR value is not an integer or out of range";
+    expect(await client.call("CLUSTER", "COUNTKEYSINSLOT", "x")).toBe(noNumber);
+    expect(await client.call("CLUSTER", "GETKEYSINSLOT", "x", 1)).toBe(noNumber);
+    expect(await client.call("CLUSTER", "GETKEYSINSLOT", SLOTS, 1)).toBe(
+      "-ERR Invalid slot or number of keys",
+    );
     expect(await client.call("CLUSTER", "GETKEYSINSLOT", 0, -1)).toBe("-ERR Invalid slot or number of keys");
     expect(await client.call("CLUSTER", "COUNTKEYSINSLOT")).toBe(
       "-ERR wrong number of arguments for 'cluster|countkeysinslot' command",

@@ -5,6 +5,7 @@ import type { KeyspaceInfo } from "../../../node/api.ts";
 import { hashSlot, SLOTS, shardOfSlot } from "../../../placement/hash-slot.ts";
 import { clusterNodes } from "../cluster/nodes.ts";
 import { type ClusterNode, type SlotRange, slotMap } from "../cluster/slot-map.ts";
+import { NOT_AN_INTEGER } from "../failures.ts";
 import type { OrderedCommand, Session } from "../session.ts";
 import { bulk, container, integer, type Subcommand } from "../values.ts";
 import { callOptionsOf } from "./call-options.ts";
@@ -13,6 +14,7 @@ import { NO_SHARDS } from "./shards.ts";
 
 const DISABLED = new Failure("ERR This instance has cluster support disabled");
 const INVALID_SLOT = new Failure("ERR Invalid slot");
+const INVALID_COUNT = new Failure("ERR Invalid slot or number of keys");
 const KEYS_PER_PAGE = 1000;
 
 /** What there is to tell a client: its keyspace, the nodes that it can reach, and who has which slots. */
@@ -64,9 +66,10 @@ export const CLUSTER_ON_DATA: readonly OrderedCommand[] = [
     arity: 2,
     flags: ["stale"],
     run(session, args, done) {
+      const slot = integer(args[0]);
       let keys = 0;
       const count = (): boolean => (keys++, true);
-      visitSlot(session, integer(args[0]), count, (failure) => done(failure ?? keys));
+      visitSlot(session, slot, INVALID_SLOT, count, (failure) => done(failure ?? keys));
     },
   },
   {
@@ -76,14 +79,12 @@ export const CLUSTER_ON_DATA: readonly OrderedCommand[] = [
     arity: 3,
     flags: ["stale"],
     run(session, args, done) {
-      const most = Math.min(integer(args[1]) ?? -1, session.server.options.maxListedKeys);
-      if (most < 0) {
-        done(session.cluster === null ? DISABLED : new Failure("ERR Invalid slot or number of keys"));
-        return;
-      }
+      const [slot, wanted] = args.map(integer);
+      const most = Math.min(wanted ?? 0, session.server.options.maxListedKeys);
       const keys: Uint8Array[] = [];
       const take = (key: Uint8Array): boolean => keys.length < most && keys.push(key) < most;
-      visitSlot(session, integer(args[0]), take, (failure) => done(failure ?? keys));
+      const within = wanted === undefined || slot === undefined ? undefined : most < 0 ? -1 : slot;
+      visitSlot(session, within, INVALID_COUNT, take, (failure) => done(failure ?? keys));
     },
   },
 ];
@@ -186,10 +187,11 @@ function listShards(view: View): Reply {
   });
 }
 
-/** Shows `visit` the keys of a slot, until it answers false. */
+/** Shows `visit` the keys of a slot, until it answers false. `slot` undefined: it was no number; `invalid` is for one that does not exist. */
 function visitSlot(
   session: Session,
   slot: number | undefined,
+  invalid: Failure,
   visit: (key: Uint8Array) => boolean,
   done: (failure: Failure | null) => void,
 ): void {
@@ -199,7 +201,7 @@ function visitSlot(
     return;
   }
   if (slot === undefined || slot < 0 || slot >= SLOTS) {
-    done(INVALID_SLOT);
+    done(slot === undefined ? NOT_AN_INTEGER : invalid);
     return;
   }
   const { name, shards, shardList } = view.keyspace;
