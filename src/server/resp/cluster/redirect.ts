@@ -18,22 +18,23 @@ export function redirection(client: Client, command: Command, args: Args, queued
   if (!queued && client.consistency !== "linearizable" && onlyReads(command)) return null;
   const { server } = client;
   let group: GroupId | null = null;
-  let slot = 0;
+  let first: Uint8Array | null = null;
   for (const position of keysOf(command, args)) {
     const key = args[position];
     if (key === undefined || server.node.keyspaceOfKey(key) !== client.cluster) return null;
     const other = server.node.groupOfKey(key);
-    if (group === null) slot = hashSlot(key);
+    if (first === null) first = key;
     else if (other !== group) return null;
     group = other;
   }
-  const target = group === null ? null : server.node.redirect(group);
+  if (first === null || group === null) return null;
+  const target = server.node.redirect(group);
   if (target === null) return null;
   const info = server.node.nodes().find(({ id }) => id === target);
   const address = info === undefined ? null : addressFor(info, server.door);
   if (address === null) return null;
   server.stats.redirects++;
-  return new Failure(`MOVED ${slot} ${address.host}:${address.port}`);
+  return new Failure(`MOVED ${hashSlot(first)} ${address.host}:${address.port}`);
 }
 
 /** What WATCH reads is linearizable, whatever the connection has chosen. */
