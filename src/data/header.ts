@@ -3,6 +3,7 @@
  * place: the functions take the record itself, so that a GET parses two bytes and copies nothing.
  */
 import { binaryBytes } from "../core/bytes.ts";
+import { allocate } from "./slab.ts";
 
 export const STRING = 1;
 export const HASH = 2;
@@ -88,7 +89,7 @@ export function elementSpace(header: Header): string {
 
 /** A header with room for `bodyLength` bytes behind it, which the caller fills in from `bodyOffset` on. */
 export function newHeader(type: KeyType, version: number, expiry: number, bodyLength: number): Header {
-  const header = new Uint8Array((expiry === 0 ? PLAIN_BODY : EXPIRING_BODY) + bodyLength);
+  const header = allocate((expiry === 0 ? PLAIN_BODY : EXPIRING_BODY) + bodyLength);
   header[0] = expiry === 0 ? type : type | HAS_EXPIRY;
   writeU64(header, VERSION_OFFSET, version);
   if (expiry !== 0) writeU64(header, EXPIRY_OFFSET, expiry);
@@ -150,7 +151,7 @@ export function splitExpiryId(id: string): { readonly expiry: number; readonly k
 
 /** A copy that shares no memory; `slice` of a Node Buffer would. */
 export function copyOf(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(bytes.length);
+  const copy = allocate(bytes.length);
   copy.set(bytes);
   return copy;
 }

@@ -87,6 +87,9 @@ export class History {
   #changes = 0;
   /** Of the operation under way, in the order of each key's last change; a header: it was set. */
   readonly #pending = new Map<string, Header | "delete" | "expire">();
+  /** Most operations change one key by setting it: that one needs no map. Never set while `#pending` has anything. */
+  #onlyKey = "";
+  #onlyHeader: Header | null = null;
   #flushed = false;
   #start = 0;
   #revision = 0;
@@ -116,23 +119,48 @@ export class History {
   }
 
   noteSet(key: string, header: Header): void {
-    if (this.#pending.size > 0) this.#pending.delete(key);
-    this.#pending.set(key, header);
+    if (this.#pending.size === 0 && (this.#onlyHeader === null || this.#onlyKey === key)) {
+      this.#onlyKey = key;
+      this.#onlyHeader = header;
+    } else {
+      this.#note(key, header);
+    }
   }
 
   noteRemoval(key: string, kind: "delete" | "expire"): void {
-    if (this.#pending.size > 0) this.#pending.delete(key);
-    this.#pending.set(key, kind);
+    this.#note(key, kind);
   }
 
   noteFlush(): void {
+    this.#onlyHeader = null;
     this.#pending.clear();
     this.#flushed = true;
+  }
+
+  #note(key: string, state: Header | "delete" | "expire"): void {
+    if (this.#onlyHeader !== null) {
+      this.#pending.set(this.#onlyKey, this.#onlyHeader);
+      this.#onlyHeader = null;
+    }
+    this.#pending.delete(key);
+    this.#pending.set(key, state);
   }
 
   /** Ends the operation under way: its last command was the one with this number. */
   commit(revision: number): void {
     this.#revision = revision;
+    const only = this.#onlyHeader;
+    if (only !== null && !this.#flushed) {
+      const bytes = EVENT_HEADER_BYTES + CHANGE_HEADER_BYTES + this.#onlyKey.length;
+      const carried = carriedBytes(only);
+      const withValue = carried > 0 && bytes + carried <= this.#limits.bytes * LARGEST_SHARE;
+      const block = this.#blockWithRoom(withValue ? bytes + carried : bytes);
+      const at = putVarint(block.bytes, putVarint(block.bytes, block.length + 4, revision), 1);
+      this.#end(block, revision, putChange(block.bytes, at, this.#onlyKey, only, withValue), 1);
+      this.#onlyHeader = null;
+      return;
+    }
+    if (only !== null) this.#note(this.#onlyKey, only);
     if (this.#pending.size === 0 && !this.#flushed) return;
     let bytes = EVENT_HEADER_BYTES + (this.#flushed ? FLUSH_BYTES : 0);
     let valueBytes = 0;
@@ -145,29 +173,30 @@ export class History {
     this.#write(revision, withValues, withValues ? bytes + valueBytes : bytes);
     this.#pending.clear();
     this.#flushed = false;
-    this.#trim();
   }
 
   /** `most`: no less than the event will take. */
   #write(revision: number, withValues: boolean, most: number): void {
     const block = this.#blockWithRoom(most);
     const { bytes } = block;
-    const begin = block.length;
-    let at = putVarint(bytes, begin + 4, revision);
-    at = putVarint(bytes, at, this.#pending.size + (this.#flushed ? 1 : 0));
+    const count = this.#pending.size + (this.#flushed ? 1 : 0);
+    let at = putVarint(bytes, putVarint(bytes, block.length + 4, revision), count);
     if (this.#flushed) bytes[at++] = KIND.flush;
     for (const [key, state] of this.#pending) {
-      const carried = withValues && carriedBytes(state) > 0;
-      bytes[at++] = typeof state === "string" ? KIND[state] : carried ? KIND.setWithHeader : KIND.set;
-      at = putVarint(bytes, at, key.length);
-      for (let i = 0; i < key.length; i++) bytes[at++] = key.charCodeAt(i);
-      if (carried) at = putBytes(bytes, at, state as Header);
+      at = putChange(bytes, at, key, state, withValues && carriedBytes(state) > 0);
     }
-    writeU32(bytes, begin, at - begin - 4);
+    this.#end(block, revision, at, count);
+  }
+
+  /** The event that begins at the end of the block ends at `at`. */
+  #end(block: Block, revision: number, at: number, changes: number): void {
+    const begin = block.length;
+    writeU32(block.bytes, begin, at - begin - 4);
     block.length = at;
     block.last = revision;
     this.#bytes += at - begin;
-    this.#changes += this.#pending.size + (this.#flushed ? 1 : 0);
+    this.#changes += changes;
+    this.#trim();
   }
 
   #blockWithRoom(most: number): Block {
@@ -296,6 +325,20 @@ function putVarint(bytes: Uint8Array, at: number, value: number): number {
   }
   bytes[next++] = rest;
   return next;
+}
+
+/** `carried`: with the value of the key, which is a string. */
+function putChange(
+  bytes: Uint8Array,
+  begin: number,
+  key: string,
+  state: Header | "delete" | "expire",
+  carried: boolean,
+): number {
+  bytes[begin] = typeof state === "string" ? KIND[state] : carried ? KIND.setWithHeader : KIND.set;
+  let at = putVarint(bytes, begin + 1, key.length);
+  for (let i = 0; i < key.length; i++) bytes[at++] = key.charCodeAt(i);
+  return carried ? putBytes(bytes, at, state as Header) : at;
 }
 
 /** With their length before them. */

@@ -271,7 +271,13 @@ export class Node implements KvorumNode {
   #run(identity: EstablishedIdentity, log: WriteAheadLog, state: StateStore, recovered: RecoveredLog): void {
     if (this.#closing) return;
     const { clock, random, log: logger } = this.#world;
-    const persister = new Persister(log, clock, logger, (error) => this.#storageFailed(error));
+    const persister = new Persister(
+      log,
+      clock,
+      logger,
+      () => loop.schedule(),
+      (error) => this.#storageFailed(error),
+    );
     const loop = new TurnLoop(clock, persister, this.#transport, () => router);
     const epoch = Math.floor(random.next() * 2 ** 32);
     const { observe, limits } = this.#options;

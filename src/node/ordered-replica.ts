@@ -78,6 +78,8 @@ export class OrderedReplica {
   readonly #stepper: Stepper<Input<RaftVocabulary>, Effect<RaftVocabulary>>;
   readonly #timers: MachineTimers<RaftVocabulary["timer"]>;
 
+  readonly #meta = (): Uint8Array => this.#applier.meta();
+
   #nextRequest = 1;
   readonly #batch = new BatchBuilder();
   #batched: Request[] = [];
@@ -498,7 +500,7 @@ export class OrderedReplica {
 
   #finishEntry(index: LogIndex): void {
     this.#appliedIndex = index;
-    this.#records.applied(index, this.#applier.meta());
+    this.#records.applied(index, this.#meta);
   }
 
   /** Runs a command to its end; `done` is called in this turn unless records have to be loaded on the way. */

@@ -35,16 +35,25 @@ export class Persister {
   readonly #log: Appendable;
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #wake: () => void;
   readonly #onFailed: (error: DiskError) => void;
   #open: Batch = emptyBatch();
   /** One append at a time: what comes meanwhile is the next one. So a refused batch never has a later one before it. */
   #inFlight: Batch | null = null;
   #state: "healthy" | "full" | "failed" = "healthy";
 
-  constructor(log: Appendable, clock: Clock, logger: Logger, onFailed: (error: DiskError) => void) {
+  /** `wake`: something waits for `flush` at the end of this turn. */
+  constructor(
+    log: Appendable,
+    clock: Clock,
+    logger: Logger,
+    wake: () => void,
+    onFailed: (error: DiskError) => void,
+  ) {
     this.#log = log;
     this.#clock = clock;
     this.#logger = logger;
+    this.#wake = wake;
     this.#onFailed = onFailed;
   }
 
@@ -94,7 +103,8 @@ export class Persister {
     if (this.#state === "full") this.#logger.info({}, "the disk has space again: writes go on");
     this.#state = "healthy";
     for (const { sink, id } of batch.writes) sink.onPersisted(id);
-    this.flush();
+    // What came meanwhile goes with all that this turn brings, and after its messages.
+    if (this.#open.writes.length > 0) this.#wake();
   }
 
   /** Nothing of the batch was written: it goes back to the front and is tried again, together with what came since. */

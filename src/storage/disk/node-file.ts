@@ -143,17 +143,13 @@ export class NodeFile implements DurableFile {
     });
   }
 
-  /** In place or by the pool: see write-pace.ts. `finish` comes in a later turn either way. */
+  /** In place or by the pool: see write-pace.ts. What is done in place is answered in the next tick, in the same turn. */
   #writeSynced(descriptor: number, bytes: readonly Uint8Array[], position: number, finish: Done): void {
     const started = performance.now();
     let total = 0;
     for (const buffer of bytes) total += buffer.length;
     if (bytes.length > MAX_BUFFERS || !this.#pace.inPlace(total, started)) {
-      this.#writeAll(descriptor, bytes, position, syncOrFullError, (error) => {
-        const now = performance.now();
-        this.#pace.note(now - started, now);
-        finish(error);
-      });
+      this.#writeAll(descriptor, bytes, position, syncOrFullError, finish);
       return;
     }
     let outcome: DiskError | null = null;
@@ -168,7 +164,7 @@ export class NodeFile implements DurableFile {
     if (outcome === null && written < total) {
       // The kernel took less than all: the pool's way copes with that, from the start.
       this.#writeAll(descriptor, bytes, position, syncOrFullError, finish);
-    } else setImmediate(() => finish(outcome));
+    } else process.nextTick(finish, outcome);
   }
 
   #withDurableDescriptor(flag: number, done: Done<number>): void {

@@ -3,34 +3,39 @@
  *
  * On a disk that syncs in a tenth of a millisecond, going through the pool and back costs more than the write itself: two
  * thread switches, on a machine whose processors are busy several times that. On a slow disk waiting in place would hold
- * up everything else the node does. So writes are done in place as long as they prove quick; one slow write sends all
- * writes to the pool for a while, and so does a disk that is slow on average.
+ * up everything else the node does. So writes are done in place as long as they prove quick. Only writes in place tell
+ * how quick the disk is: what comes back from the pool has also waited for a busy event loop, and would look slow just
+ * when the pool is what makes it busy. So a disk that was slow is tried again in place now and then.
  */
 import type { Millis } from "../../core/machine.ts";
 
 /** Writes that take this long on average are not waited for. */
-const QUICK_MS: Millis = 0.5;
-/** One write that takes this long is enough. */
-const STALL_MS: Millis = 5;
+const QUICK_MS: Millis = 1;
+/** One write that takes this long is enough to leave the next ones to the pool for a while. */
+const STALL_MS: Millis = 20;
 /** For this long after a stall the pool does all writes. */
-const CALM_MS: Millis = 10_000;
+const CALM_MS: Millis = 5000;
+/** A disk that is slow on average is tried again this often. */
+const PROBE_MS: Millis = 500;
 /** Larger writes are never waited for. */
-const SMALL_BYTES = 64 * 1024;
-/** Share of the newest write in the average. */
-const WEIGHT = 0.05;
+const SMALL_BYTES = 256 * 1024;
+/** Share of the newest write in the average, and what a single write counts at most. */
+const WEIGHT = 0.1;
+const CAP_MS: Millis = 4;
 
 export class WritePace {
-  /** Starts as slow: the first writes show what the disk is like. */
-  #average: Millis = QUICK_MS;
+  #average: Millis = 0;
   #poolUntil: Millis = 0;
 
+  /** Should this write be done in place? If so, `note` is told how long it took. */
   inPlace(bytes: number, now: Millis): boolean {
-    return bytes <= SMALL_BYTES && this.#average < QUICK_MS && now >= this.#poolUntil;
+    return bytes <= SMALL_BYTES && now >= this.#poolUntil;
   }
 
-  /** A write took this long, in whatever way it was done. */
+  /** A write in place took this long. */
   note(took: Millis, now: Millis): void {
-    this.#average += (Math.min(took, STALL_MS) - this.#average) * WEIGHT;
+    this.#average += (Math.min(took, CAP_MS) - this.#average) * WEIGHT;
     if (took >= STALL_MS) this.#poolUntil = now + CALM_MS;
+    else if (this.#average >= QUICK_MS) this.#poolUntil = now + PROBE_MS;
   }
 }

@@ -180,6 +180,7 @@ describe.each(WORLDS)("the log on a %s", (_, makeWorld) => {
       await append(world, log, "1!a");
       await append(world, log, "1:b");
       // Entering the fourth segment is one too many, but group 2 has just moved on; then group 3.
+      await eventually(world, () => pressures.length > 1);
       expect(pressures).toEqual([groups(1), groups(1)]);
       await eventually(world, () => log.stats().oldestSegment === 4);
       await append(world, log, big("3!"));

@@ -40,7 +40,7 @@ export class GroupState {
 
   /** The last entry that was applied as a whole, and what the host gave with it. */
   appliedIndex: LogIndex = 0;
-  meta: Uint8Array = EMPTY;
+  #meta: Uint8Array | (() => Uint8Array) = EMPTY;
   /** What the store's records reflect. */
   durableIndex: LogIndex = 0;
   durableMeta: Uint8Array = EMPTY;
@@ -61,6 +61,16 @@ export class GroupState {
     this.generation = generation;
     this.nextGeneration = nextGeneration;
     this.prefix = recordPrefix(group, generation);
+  }
+
+  /** Made only when it is needed: a flush takes over many entries. Never in the middle of one. */
+  get meta(): Uint8Array {
+    if (typeof this.#meta === "function") this.#meta = this.#meta();
+    return this.#meta;
+  }
+
+  set meta(meta: Uint8Array | (() => Uint8Array)) {
+    this.#meta = meta;
   }
 
   /** The store lacks something that has been applied. */

@@ -101,10 +101,11 @@ export class ShardRecords implements RecordWriter {
   }
 
   /**
-   * The entry at `index` has been applied as a whole. `meta` is what the host wants back with this index after a restart;
-   * it is kept, not copied. From now on the store may take this state over.
+   * The entry at `index` has been applied as a whole. `meta` is what the host wants back with this index after a restart,
+   * or makes it; that is asked of the last entry only, before the next one begins or between two. Bytes are kept, not
+   * copied. From now on the store may take this state over.
    */
-  applied(index: LogIndex, meta: Uint8Array): void {
+  applied(index: LogIndex, meta: Uint8Array | (() => Uint8Array)): void {
     const state = this.#state;
     invariant(state.midEntry, "begin comes before applied");
     invariant(index > state.appliedIndex, "entries are applied in order, each once");
