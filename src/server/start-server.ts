@@ -40,7 +40,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** Which doors a node has besides the one for its peers. */
+/** Which doors a node has besides the one for its peers, and the one for cluster-aware clients that its options may name. */
 export interface Doors {
   readonly resp: boolean;
   readonly http: boolean;
@@ -76,10 +76,7 @@ export async function startServer(
     };
     const ports = {
       resp: doors.resp ? await settlePort(options.host, options.respPort) : null,
-      cluster:
-        doors.resp && options.clusterPort !== null
-          ? await settlePort(options.host, options.clusterPort)
-          : null,
+      cluster: options.clusterPort === null ? null : await settlePort(options.host, options.clusterPort),
       http: doors.http ? await settlePort(options.host, options.httpPort) : null,
       peer: await settlePort(options.host, options.peerPort),
     };

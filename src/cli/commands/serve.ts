@@ -173,7 +173,7 @@ function adviceFor(kind: unknown, error: unknown, dataDir: string): string {
   if (kind === "locked") return `Stop the process that uses ${dataDir}, or choose another --data-dir.`;
   if (kind === "corrupt") return `The directory is ${dataDir}; keep a copy of it for analysis.`;
   if (codeOf(error) === "EADDRINUSE" || /\bport\b.*\bin use\b/.test(messageOf(error))) {
-    return "Other ports: --resp-port, --http-port, --peer-port; `kvorum serve --explain-config` shows the present ones.";
+    return "Other ports: --resp-port, --http-port, --peer-port, --cluster-port; `kvorum serve --explain-config` shows the present ones.";
   }
   return "The log above says more; --log-level debug tells everything.";
 }

@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { nodeId } from "../../../core/ids.ts";
 import type { KeyspaceInfo } from "../../../node/api.ts";
 import { hashSlot, SLOTS, shardOfSlot } from "../../../placement/hash-slot.ts";
-import { type RunningServer, startServer, type TestClient, type Wire } from "../client.testkit.ts";
+import { Security } from "../../security/security.ts";
+import { makeUser, quickPasswords } from "../../security/security.testkit.ts";
+import { memoryLog, type RunningServer, startServer, type TestClient, type Wire } from "../client.testkit.ts";
 import { FakeNode } from "../fake-node.testkit.ts";
 import { type ClusterNode, slotMap } from "./slot-map.ts";
 
@@ -260,6 +262,35 @@ describe("CLUSTER", () => {
     expect(await other.call("CLUSTER", "SLOTS")).toBe("-CLUSTERDOWN there is no keyspace 'gone'");
     expect(await other.call("SET", keyIn(1), 1)).toBe("+OK");
     await lost.close();
+  });
+});
+
+describe("users", () => {
+  test("are told of the cluster once they have logged in, of keys only where they may read, of the leader only of keys that are theirs", async () => {
+    const { passwords } = quickPasswords();
+    const { log } = memoryLog();
+    const secured = await startServer({
+      node,
+      clusterKeyspace: "default",
+      security: new Security({ node, log, passwords }),
+    });
+    node.userList = [
+      await makeUser(passwords, "ada", "secret", [{ keyspace: "other", role: "write" }]),
+      await makeUser(passwords, "bob", "secret", [{ keyspace: "default", role: "read" }]),
+    ];
+    const other = await secured.connect();
+    const key = keyIn(1);
+    expect(await other.call("CLUSTER", "SLOTS")).toBe("-NOAUTH Authentication required.");
+    await other.call("AUTH", "ada", "secret");
+    expect(await other.call("CLUSTER", "SLOTS")).toHaveLength(4);
+    expect(await other.call("GET", key)).toMatch(/^-NOPERM /);
+    expect(await other.call("CLUSTER", "COUNTKEYSINSLOT", 1)).toMatch(/^-NOPERM /);
+    expect(await other.call("CLUSTER", "GETKEYSINSLOT", 1, 1)).toMatch(/^-NOPERM /);
+    await other.call("AUTH", "bob", "secret");
+    expect(await other.call("GET", key)).toBe(moved(key, 2));
+    expect(await other.call("SET", key, 1)).toMatch(/^-NOPERM /);
+    expect(await other.call("CLUSTER", "COUNTKEYSINSLOT", 1)).toBe(0);
+    await secured.close();
   });
 });
 
