@@ -8,9 +8,9 @@ import { memoryLog, type RunningServer, startServer, type TestClient, type Wire 
 import { FakeNode } from "../fake-node.testkit.ts";
 import { type ClusterNode, slotMap } from "./slot-map.ts";
 
-const N1 = "00112233445566778899aabbccddeeff00000001";
-const N2 = "00112233445566778899aabbccddeeff00000002";
-const N3 = "00112233445566778899aabbccddeeff00000003";
+const N1 = "0000000100112233445566778899aabbccddeeff";
+const N2 = "0000000200112233445566778899aabbccddeeff";
+const N3 = "0000000300112233445566778899aabbccddeeff";
 const DISABLED = "-ERR This instance has cluster support disabled";
 
 /** Three nodes, four shards: n1 leads the first and the last, n2 the second, n3 the third. */

@@ -122,8 +122,8 @@ function viewOf({ cluster: chosen, server }: Session): View | Failure {
   return { cluster, keyspace, nodes, ranges: slotMap(keyspace, nodes), encrypted };
 }
 
-/** Forty hexadecimal digits, as in Redis: the cluster's 32, and the node's. */
-const nodeName = (cluster: string, { id }: ClusterNode): string => cluster + id.toString(16).padStart(8, "0");
+/** Forty hexadecimal digits, as in Redis: the node's number, which is what tools show of it, then the cluster's 32. */
+const nodeName = (cluster: string, { id }: ClusterNode): string => id.toString(16).padStart(8, "0") + cluster;
 
 const rangesOf = ({ ranges }: View, { id }: ClusterNode): readonly SlotRange[] =>
   ranges.filter(({ node }) => node.id === id);
