@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { NodeId } from "../core/ids.ts";
 import type { SimulatedHost } from "../sim/simulated-host.ts";
 import { Story } from "../sim/stories.testkit.ts";
+import { nextToAsk } from "./client-request.ts";
 import { partitions } from "../transport/network-faults.ts";
 
 const KEY = new TextEncoder().encode("a");
@@ -56,6 +57,19 @@ describe("a redirect", () => {
     expect(story.do(outsider.name, "get a")).toBe("1");
     const asked = redirectOf(outsider);
     expect(holds(story.cluster.hosts.find((host) => idOf(host) === asked)!)).toBe(true);
+  });
+
+  test("typed clients are told by a node without a replica whom to ask next time", () => {
+    const story = new Story({ nodes: 5 });
+    const outsider = story.cluster.hosts.find((host) => !holds(host))!;
+    const next = (): NodeId | null => nextToAsk(outsider.node!, outsider.node!.groupOfKey(KEY)!);
+    expect(next()).toBeNull();
+    story.do(outsider.name, "get a");
+    const replica = next();
+    expect(holds(story.cluster.hosts.find((host) => idOf(host) === replica)!)).toBe(true);
+    story.do(outsider.name, "set a 1");
+    expect(next()).toBe(idOf(story.leaderOf("a")));
+    expect(next()).toBe(idOf(story.leaderOf("a")));
   });
 
   test("never leads in a circle, whatever happens to leaders and however old the news is", () => {
