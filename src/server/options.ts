@@ -181,7 +181,7 @@ const schema = z.strictObject({
   peerPort: port(7412, "Where the other nodes connect."),
   clusterPort: z.preprocess(number, z.int().min(0).max(65_535).nullable()).default(null).register(info, {
     description:
-      "Where Redis clients connect that know Redis Cluster: they are told which node leads a key, and go there. Without it there is no such port.",
+      "Where Redis clients connect that know Redis Cluster: they are told which node leads a key, and go there. Its limits are those of respPort, counted apart. Without it there is no such port.",
     expects: "a port number from 0 to 65535 (0: any free port)",
     placeholder: "port",
   }),
