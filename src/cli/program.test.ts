@@ -98,6 +98,7 @@ describe("help", () => {
       "del",
       "exec",
       "shell",
+      "bench",
     ]) {
       expect(out()).toMatch(new RegExp(`^  ${word}\\b`, "m"));
     }
@@ -118,6 +119,7 @@ describe("help", () => {
     ["get"],
     ["exec"],
     ["shell"],
+    ["bench"],
   ])("has examples for %s %s", async (...words) => {
     const { run, out } = fakeProcess();
     expect(await run(...words, "--help")).toBe(0);

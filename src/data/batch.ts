@@ -54,7 +54,8 @@ export interface Batch extends BatchHeader {
 
 /** Collects operations straight into their encoded form; arguments are copied. Starts over with `finish`. */
 export class BatchBuilder {
-  readonly #writer = new ByteWriter();
+  /** The batches of a shard leave the log in the order in which they came. */
+  readonly #writer = new ByteWriter(256, { slabs: true });
   #count = 0;
 
   constructor() {
@@ -117,18 +118,23 @@ function writeCall(writer: ByteWriter, { spec, args }: CommandCall): void {
 }
 
 /**
- * The arguments are views of `bytes`. Throws `CodecError` on anything malformed, and on a command that this version does
- * not know: skipping it would let replicas differ.
+ * The arguments are views of `bytes`. `known`: the operations that `bytes` were made of, by whoever made them; they need not
+ * be decoded again. Throws `CodecError` on anything malformed, and on a command that this version does not know: skipping it
+ * would let replicas differ.
  */
-export function decodeBatch(bytes: Uint8Array): Batch {
+export function decodeBatch(bytes: Uint8Array, known: readonly Operation[] | null = null): Batch {
   const reader = new ByteReader(bytes);
   const format = reader.u8();
   if (format !== FORMAT) throw new CodecError(`batch has format ${format}, this version knows ${FORMAT}`);
-  const header = { time: wholeNumber(reader), seed: reader.u32(), maxValueBytes: wholeNumber(reader) };
+  const time = wholeNumber(reader);
+  const seed = reader.u32();
+  const maxValueBytes = wholeNumber(reader);
+  const count = reader.u32();
+  if (known !== null && known.length === count) return { time, seed, maxValueBytes, operations: known };
   const operations: Operation[] = [];
-  for (let left = reader.u32(); left > 0; left--) operations.push(decodeOperation(reader));
+  for (let left = count; left > 0; left--) operations.push(decodeOperation(reader));
   reader.end();
-  return { ...header, operations };
+  return { time, seed, maxValueBytes, operations };
 }
 
 function wholeNumber(reader: ByteReader): number {
@@ -146,7 +152,9 @@ export function decodeOperation(reader: ByteReader): Operation {
 }
 
 function decodeBare(reader: ByteReader, id: number): Operation {
-  return id === TRANSACTION ? readTransaction(reader) : { kind: "command", ...readCall(reader, id) };
+  if (id === TRANSACTION) return readTransaction(reader);
+  const { spec, args } = readCall(reader, id);
+  return { kind: "command", spec, args };
 }
 
 function readTransaction(reader: ByteReader): Operation {

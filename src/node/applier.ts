@@ -15,8 +15,8 @@ export interface Run {
 }
 
 export interface Applier {
-  /** Starts a committed command. One at a time. */
-  apply(index: LogIndex, command: Uint8Array): Run;
+  /** Starts a committed command. One at a time. `known`: what it was made of, where this node made it. */
+  apply(index: LogIndex, command: Uint8Array, known: readonly Operation[] | null): Run;
   /** Starts a read of the present state. Never changes anything. */
   read(operation: Operation): Run;
   /** What has to survive besides the records; stored with the applied index, atomically. */

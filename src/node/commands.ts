@@ -78,6 +78,17 @@ export function refuseContradiction(
   return null;
 }
 
+/** The group of a command that names one key, which is what most do; null: `splitByShard` has to look. */
+export function groupOfOneKey(table: RoutingTable, call: CommandCall): GroupId | null {
+  const keys = call.spec.keys(call.args);
+  if (keys.length !== 1) return null;
+  const key = call.args[keys[0]!]!;
+  const keyspace = table.keyspaceOfKey(key);
+  // Those that merge may have more to refuse.
+  if (keyspace === undefined || isMerging(keyspace.replication)) return null;
+  return refuseTooLarge(keyspace, call, keys) === null ? table.groupOfKey(keyspace, key) : null;
+}
+
 /** The parts of a command, one per shard; or the refusal. */
 export function splitByShard(table: RoutingTable, call: CommandCall): readonly Part[] | Failure {
   const keys = call.spec.keys(call.args);

@@ -122,7 +122,7 @@ export function encodeRequest(writer: ByteWriter, request: ForwardedRequest): vo
 /** Collects the requests of one turn for one peer. */
 export class RequestFrameBuilder {
   readonly #epoch: number;
-  readonly #writer = new ByteWriter(1024);
+  readonly #writer = new ByteWriter(1024, { slabs: true });
 
   constructor(epoch: number) {
     this.#epoch = epoch;
@@ -151,7 +151,7 @@ const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
 /** Collects the outcomes of one turn for one peer; `epoch` is the asking process'. */
 export class ResponseFrameBuilder {
   readonly epoch: number;
-  readonly #writer = new ByteWriter(1024);
+  readonly #writer = new ByteWriter(1024, { slabs: true });
 
   constructor(epoch: number) {
     this.epoch = epoch;

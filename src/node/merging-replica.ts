@@ -32,6 +32,7 @@ import type { MergeRun, MergingShard } from "../data/merging/index.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
 import { MachineTimers } from "./machine-timers.ts";
 import type { PersistSink } from "./persister.ts";
+import { encodeProtocolFrame } from "./frames.ts";
 import type { ReplicaHost } from "./replica.ts";
 import type { Request } from "./request.ts";
 import { internalCall } from "./internal-call.ts";
@@ -345,7 +346,7 @@ export class MergingReplica {
         this.#host.schedule(this);
         break;
       case "send":
-        this.#host.send(this.group, effect.to, codec.encodeMessage(effect.message));
+        this.#host.send(effect.to, encodeProtocolFrame(this.group, codec.encodeMessage(effect.message)));
         break;
       case "apply":
         for (const entry of effect.entries) this.#entries.push(entry);

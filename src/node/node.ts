@@ -37,6 +37,7 @@ import { CatalogApplier } from "./catalog/applier.ts";
 import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
 import type { CatalogUser } from "./catalog/users.ts";
 import {
+  groupOfOneKey,
   groupOfTransaction,
   mergeReplies,
   NO_TRANSACTIONS,
@@ -52,7 +53,7 @@ import { Deadlines } from "./deadlines.ts";
 import { failureReply } from "./failures.ts";
 import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
-import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
+import { decodePeerFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
@@ -312,8 +313,8 @@ export class Node implements KvorumNode {
         timings: this.#options.raft,
         snapshotChunkBytes: this.#options.limits.snapshotChunkBytes,
         founders: identity.founding ? identity.members.map((member) => member.id) : null,
-        send: (group, to, message) => {
-          if (!this.#transport.send(to, encodeProtocolFrame(group, message))) this.#counters.framesDropped++;
+        send: (to, frame) => {
+          if (!this.#transport.send(to, frame)) this.#counters.framesDropped++;
           loop.schedule();
         },
         schedule: (replica) => loop.scheduleReplica(replica),
@@ -691,6 +692,14 @@ export class Node implements KvorumNode {
     if (refusal !== null) {
       this.#answer(refusal, done);
       return;
+    }
+    if (this.#catalogCurrent && options.quorum === undefined) {
+      const group = groupOfOneKey(this.#table, call);
+      if (group !== null) {
+        const { spec, args } = call;
+        this.#submit(group, { kind: "command", spec, args }, spec.access === "write", options, done);
+        return;
+      }
     }
     const parts = splitByShard(this.#table, call);
     if (parts instanceof Failure) {

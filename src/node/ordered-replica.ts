@@ -23,13 +23,14 @@ import type {
 import type { LoadedRange, RangeRequest } from "../core/records.ts";
 import type { Reply } from "../core/reply.ts";
 import { indexOf } from "../core/seen.ts";
-import { BatchBuilder } from "../data/batch.ts";
+import { BatchBuilder, type Operation } from "../data/batch.ts";
 import type { Raft } from "../protocols/raft/raft.ts";
 import { raftCodec } from "../protocols/raft/codec.ts";
 import type { Configuration } from "../protocols/raft/configuration.ts";
 import type { RaftAdmin, RaftMessage, RaftVocabulary } from "../protocols/raft/messages.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
 import type { Applier, Run } from "./applier.ts";
+import { encodeProtocolFrame } from "./frames.ts";
 import type { PeerSnapshots } from "./peer-snapshots.ts";
 import { MachineTimers } from "./machine-timers.ts";
 import type { PersistSink } from "./persister.ts";
@@ -46,6 +47,8 @@ const PATIENCE_OF_READS_MS = 500;
 
 interface Proposal {
   readonly requests: readonly Request[];
+  /** What the proposed command was made of; null: not here. */
+  readonly operations: readonly Operation[] | null;
 }
 
 interface AskedReads {
@@ -83,6 +86,8 @@ export class OrderedReplica {
   #nextRequest = 1;
   readonly #batch = new BatchBuilder();
   #batched: Request[] = [];
+  /** What is in the batch: a request forgets its own when its time is up. */
+  #operations: Operation[] = [];
   #readBatch: Request[] = [];
   #readBatchAgain: Request[] = [];
   readonly #proposals = new Map<RequestId, Proposal>();
@@ -100,6 +105,8 @@ export class OrderedReplica {
   /** Reads that wait for records from the disk: nothing is applied under them. */
   #readsLoading = 0;
   #pumping = false;
+  /** Within a step: several peers often get the same message, which is encoded once. */
+  #sent: { readonly message: RaftMessage; readonly frame: Uint8Array } | null = null;
   #failure: Error | null = null;
   #closed = false;
 
@@ -194,6 +201,7 @@ export class OrderedReplica {
   propose(request: Request): void {
     if (this.#batched.length === 0) this.#host.schedule(this);
     this.#batch.add(request.operation);
+    this.#operations.push(request.operation);
     this.#batched.push(request);
     if (this.#batch.byteLength >= MAX_BATCH_BYTES) this.#proposeBatch();
   }
@@ -220,7 +228,7 @@ export class OrderedReplica {
   proposeRaw(command: Uint8Array, request: Request): void {
     request.exposed = true;
     const id = this.#newRequest();
-    this.#proposals.set(id, { requests: [request] });
+    this.#proposals.set(id, { requests: [request], operations: null });
     this.step({ type: "propose", id, command });
   }
 
@@ -283,6 +291,7 @@ export class OrderedReplica {
   step(input: Input<RaftVocabulary>): void {
     if (this.#failure !== null || this.#closed) return;
     this.#stepper.step(input);
+    this.#sent = null;
     this.#pump();
   }
 
@@ -297,7 +306,7 @@ export class OrderedReplica {
         this.#host.schedule(this);
         break;
       case "send":
-        this.#host.send(this.group, effect.to, raftCodec.encodeMessage(effect.message));
+        this.#send(effect.to, effect.message);
         break;
       case "apply":
         for (const entry of effect.entries) this.#applyQueue.push(entry);
@@ -340,6 +349,14 @@ export class OrderedReplica {
     }
   }
 
+  #send(to: NodeId, message: RaftMessage): void {
+    if (this.#sent?.message !== message) {
+      const frame = encodeProtocolFrame(this.group, raftCodec.encodeMessage(message));
+      this.#sent = { message, frame };
+    }
+    this.#host.send(to, this.#sent.frame);
+  }
+
   #onPersisted(upTo: WriteId): void {
     if (this.#failure !== null || this.#closed) return;
     this.#stepper.release(upTo);
@@ -356,9 +373,11 @@ export class OrderedReplica {
   #proposeBatch(): void {
     const requests = this.#batched;
     this.#batched = [];
+    const operations = this.#operations;
+    this.#operations = [];
     for (const request of requests) request.exposed = true;
     const id = this.#newRequest();
-    this.#proposals.set(id, { requests });
+    this.#proposals.set(id, { requests, operations });
     const command = this.#batch.finish({
       time: this.#host.proposalTime(),
       seed: Math.floor(this.#host.random.next() * 2 ** 32),
@@ -433,6 +452,7 @@ export class OrderedReplica {
     for (const request of requests) request.fail(request.exposed ? "unknown" : error);
     for (const done of this.#admins.values()) done({ ok: false, error });
     this.#batched = [];
+    this.#operations = [];
     this.#readBatch = [];
     this.#readBatchAgain = [];
     this.#proposals.clear();
@@ -483,7 +503,8 @@ export class OrderedReplica {
       return;
     }
     this.#host.onApply?.(this, entry.index, entry.command);
-    const run = this.#applier.apply(entry.index, entry.command);
+    const proposal = entry.request === null ? undefined : this.#proposals.get(entry.request);
+    const run = this.#applier.apply(entry.index, entry.command, proposal?.operations ?? null);
     this.#suspended = true;
     this.#advance(run, undefined, (replies) => {
       this.#suspended = false;
@@ -492,7 +513,6 @@ export class OrderedReplica {
       this.#storeLater = null;
       storeLater?.();
       if (entry.request === null) return;
-      const proposal = this.#proposals.get(entry.request);
       this.#proposals.delete(entry.request);
       proposal?.requests.forEach((request, i) => request.succeed(replies[i]!, entry.index));
     });

@@ -15,7 +15,8 @@ export interface ReplicaHost {
   readonly logger: Logger;
   readonly persister: Persister;
   readonly pulse: Pulse;
-  send(group: GroupId, to: NodeId, message: Uint8Array): void;
+  /** `frame`: of kind `protocol`. */
+  send(to: NodeId, frame: Uint8Array): void;
   /** The replica has work for the end of this turn: `flushTurn` will be called. */
   schedule(replica: Replica): void;
   onLeaderChange(replica: OrderedReplica): void;

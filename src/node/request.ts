@@ -40,13 +40,17 @@ export type RequestListener = (reply: Reply, failure: RequestFailure | null, see
  */
 export type RetryPolicy = (request: Request, error: ErrorCode, leader: NodeId | null) => boolean;
 
+const NOTHING: Operation = { kind: "transaction", watched: [], calls: [] };
+const NOBODY: RequestListener = () => undefined;
+
 /**
  * Settled exactly once. A request whose deadline passes is given up by the sweep; whatever comes for it afterwards is
  * dropped by the `settled` flag, so nothing has to be searched for and taken out of queues.
  */
 export class Request {
   readonly group: GroupId;
-  readonly operation: Operation;
+  /** Empty once it is settled: requests are remembered until their deadline, what they carried need not be. */
+  operation: Operation;
   readonly write: boolean;
   readonly consistency: Consistency;
   readonly atLeast: Seen;
@@ -66,7 +70,7 @@ export class Request {
   /** Grows with every request of this process. */
   readonly sequence: number = ++lastSequence;
   readonly #retry: RetryPolicy | null;
-  readonly #done: RequestListener;
+  #done: RequestListener;
 
   constructor(wanted: RequestSpec, retry: RetryPolicy | null, done: RequestListener) {
     this.group = wanted.group;
@@ -91,8 +95,7 @@ export class Request {
       this.giveUp("unknown");
       return;
     }
-    this.settled = true;
-    this.#done(reply, null, seen);
+    this.#settle(reply, null, seen);
   }
 
   /** An attempt failed: the request goes on with another one where that is safe. */
@@ -104,12 +107,19 @@ export class Request {
 
   giveUp(error: ErrorCode, detail = "", leader: NodeId | null = null): void {
     if (this.settled) return;
-    this.settled = true;
     // That the last attempt surely was not done says nothing about those before it.
     const failure: RequestFailure =
       this.doubtful && ERRORS[error].definite
         ? { error: "unknown", detail: "", leader }
         : { error, detail, leader };
-    this.#done(null, failure, null);
+    this.#settle(null, failure, null);
+  }
+
+  #settle(reply: Reply, failure: RequestFailure | null, seen: Seen | null): void {
+    const done = this.#done;
+    this.settled = true;
+    this.operation = NOTHING;
+    this.#done = NOBODY;
+    done(reply, failure, seen);
   }
 }

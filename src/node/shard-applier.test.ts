@@ -23,7 +23,7 @@ test("a replica that becomes the leader while a batch waits for the disk orders 
   batch.add({ kind: "command", ...call("sadd", "s", "a") });
   batch.add({ kind: "command", ...call("smembers", "s") });
   const seal = { time: clock.wall(), seed: 1, maxValueBytes: 1000 };
-  const filling = applier.apply(1, batch.finish(seal));
+  const filling = applier.apply(1, batch.finish(seal), null);
   expect(filling.next().type).toBe("load");
 
   applier.onLead();

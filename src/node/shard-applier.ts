@@ -52,8 +52,8 @@ export class ShardApplier implements Applier {
     return this.#machine.history;
   }
 
-  apply(_index: LogIndex, command: Uint8Array): Run {
-    const run = this.#machine.start(decodeBatch(command));
+  apply(_index: LogIndex, command: Uint8Array, known: readonly Operation[] | null): Run {
+    const run = this.#machine.start(decodeBatch(command, known));
     return {
       next: (loaded?: readonly LoadedRange[]) => {
         const step = run.next(loaded);

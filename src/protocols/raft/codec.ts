@@ -42,8 +42,8 @@ const CONFIGURATION = 2;
 /** The least an entry takes: term and kind. Bounds a count before anything is made of it. */
 const MIN_ENTRY_BYTES = 2;
 
-/** One writer for all: `finish` gives it a new buffer each time, and encoding never re-enters. */
-const w = new ByteWriter(1024);
+/** One writer for all: messages and records are sent and written soon, and encoding never re-enters. */
+const w = new ByteWriter(1024, { slabs: true });
 
 export const raftCodec: Codec<RaftVocabulary> = {
   encodeMessage(message) {

@@ -1,7 +1,7 @@
 /** What only a leader keeps, for the one term that it leads. */
 import type { NodeId, RequestId } from "../../core/ids.ts";
 import type { LogIndex, Millis } from "../../core/machine.ts";
-import type { ReadId } from "./messages.ts";
+import type { MessageOf, ReadId } from "./messages.ts";
 import type { Progress } from "./progress.ts";
 
 /** Reads that share one confirmation of leadership (6.4). `remote`: the questions of followers. */
@@ -27,6 +27,8 @@ export class Leadership {
   readonly termStart: LogIndex;
   readonly progress = new Map<NodeId, Progress>();
   uncommittedBytes = 0;
+  /** The last append that was sent. Peers that are equally far get the same message, so that the host encodes it once. */
+  lastAppend: MessageOf<"append"> | null = null;
   /** Peers will be told of the commit index when the `commit` timer fires. */
   commitTimerSet = false;
 

@@ -57,6 +57,8 @@ export function sendHeartbeat(r: Replica, lead: Leadership, to: NodeId, progress
 
 /** A round of heartbeats to everybody. */
 export function broadcastHeartbeat(r: Replica, lead: Leadership): void {
+  // Not kept for longer: the log may have forgotten its entries.
+  lead.lastAppend = null;
   openRound(r, lead);
   for (const [peer, progress] of lead.progress) sendHeartbeat(r, lead, peer, progress);
 }
@@ -73,8 +75,7 @@ export function sendAppends(r: Replica, lead: Leadership, peer: NodeId, progress
       startSnapshot(r, peer, progress);
       return;
     }
-    const entries = r.log.slice(progress.next, r.options.maxMessageBytes);
-    sendAppend(r, lead, peer, progress, prevIndex, prevTerm, entries);
+    const { entries } = sendAppend(r, lead, peer, progress, prevIndex, prevTerm);
     if (!replicating) {
       progress.probeSent = true;
       return;
@@ -91,20 +92,37 @@ function sendAppend(
   progress: Progress,
   prevIndex: LogIndex,
   prevTerm: number,
-  entries: readonly Entry[],
-): void {
+): MessageOf<"append"> {
   const lastRoundAt = lead.roundTimes[lead.roundTimes.length - 1] ?? lead.confirmedAt;
   if (r.now - lastRoundAt >= r.options.heartbeatInterval / ROUNDS_PER_HEARTBEAT) openRound(r, lead);
   progress.sentCommit = r.commitIndex;
-  r.send(peer, {
-    type: "append",
-    term: r.term,
-    round: lead.round,
-    prevIndex,
-    prevTerm,
-    commit: r.commitIndex,
-    entries,
-  });
+  const message = appendFrom(r, lead, prevIndex, prevTerm);
+  r.send(peer, message);
+  return message;
+}
+
+/** What lies behind `prevIndex`; the message sent before if it says the same. */
+function appendFrom(
+  r: Replica,
+  lead: Leadership,
+  prevIndex: LogIndex,
+  prevTerm: number,
+): MessageOf<"append"> {
+  const { term, commitIndex: commit, log } = r;
+  const { round, lastAppend: last } = lead;
+  if (
+    last !== null &&
+    last.prevIndex === prevIndex &&
+    last.commit === commit &&
+    last.round === round &&
+    // A message may end before the log does; then it would say the same, but that is rare and not worth a look.
+    prevIndex + last.entries.length === log.lastIndex
+  ) {
+    return last;
+  }
+  const entries = log.slice(prevIndex + 1, r.options.maxMessageBytes);
+  lead.lastAppend = { type: "append", term, round, prevIndex, prevTerm, commit, entries };
+  return lead.lastAppend;
 }
 
 function totalBytes(entries: readonly Entry[]): number {

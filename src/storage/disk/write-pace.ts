@@ -5,26 +5,28 @@
  * thread switches, on a machine whose processors are busy several times that. On a slow disk waiting in place would hold
  * up everything else the node does. So writes are done in place as long as they prove quick. Only writes in place tell
  * how quick the disk is: what comes back from the pool has also waited for a busy event loop, and would look slow just
- * when the pool is what makes it busy. So a disk that was slow is tried again in place now and then.
+ * when the pool is what makes it busy. For the same reason it is not the average that counts: where processors are short,
+ * a quick write may wait for one as long as a slow disk takes. A slow disk is never quick, a quick one often is.
  */
 import type { Millis } from "../../core/machine.ts";
 
-/** Writes that take this long on average are not waited for. */
-const QUICK_MS: Millis = 1;
+/** A disk that syncs within this is quick. */
+const QUICK_MS: Millis = 0.5;
+/** While at least this share of the latest writes was quick, writes are waited for. */
+const QUICK_SHARE = 0.2;
 /** One write that takes this long is enough to leave the next ones to the pool for a while. */
-const STALL_MS: Millis = 20;
+const STALL_MS: Millis = 50;
 /** For this long after a stall the pool does all writes. */
-const CALM_MS: Millis = 5000;
-/** A disk that is slow on average is tried again this often. */
+const CALM_MS: Millis = 2000;
+/** A disk that was slow is tried again this often. */
 const PROBE_MS: Millis = 500;
 /** Larger writes are never waited for. */
 const SMALL_BYTES = 256 * 1024;
-/** Share of the newest write in the average, and what a single write counts at most. */
+/** Share of the newest write in the running share. */
 const WEIGHT = 0.1;
-const CAP_MS: Millis = 4;
 
 export class WritePace {
-  #average: Millis = 0;
+  #quickShare = 1;
   #poolUntil: Millis = 0;
 
   /** Should this write be done in place? If so, `note` is told how long it took. */
@@ -34,8 +36,8 @@ export class WritePace {
 
   /** A write in place took this long. */
   note(took: Millis, now: Millis): void {
-    this.#average += (Math.min(took, CAP_MS) - this.#average) * WEIGHT;
+    this.#quickShare += ((took <= QUICK_MS ? 1 : 0) - this.#quickShare) * WEIGHT;
     if (took >= STALL_MS) this.#poolUntil = now + CALM_MS;
-    else if (this.#average >= QUICK_MS) this.#poolUntil = now + PROBE_MS;
+    else if (this.#quickShare < QUICK_SHARE) this.#poolUntil = now + PROBE_MS;
   }
 }
