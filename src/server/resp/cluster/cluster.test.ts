@@ -248,6 +248,15 @@ describe("CLUSTER", () => {
     );
   });
 
+  test("a slot is counted over more pages than one, also where the node answers at once", async () => {
+    const other = await plain.connect();
+    const sets = Array.from({ length: 2500 }, (_, i) => ["SET", `{a}${i}`, 1] as const);
+    await other.pipeline(...sets);
+    expect(await client.call("CLUSTER", "COUNTKEYSINSLOT", slotOf("a"))).toBe(2500);
+    expect(await client.call("CLUSTER", "GETKEYSINSLOT", slotOf("a"), 1700)).toHaveLength(1700);
+    expect(await client.call("CLUSTER", "GETKEYSINSLOT", slotOf("a"), 9999)).toHaveLength(2500);
+  });
+
   test("the connection says of itself that it is one of a cluster", async () => {
     expect(String(await client.call("INFO", "server"))).toContain("redis_mode:cluster\r\n");
     expect(String(await client.call("INFO", "cluster"))).toContain("cluster_enabled:1\r\n");
