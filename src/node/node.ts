@@ -25,6 +25,7 @@ import type {
   KvorumNode,
   LeadershipInfo,
   MembershipInfo,
+  NodeInfo,
   NodeMetrics,
   NodeStatus,
   ReplyCallback,
@@ -75,7 +76,7 @@ import { Request, type RequestSpec } from "./request.ts";
 import { Router } from "./router.ts";
 import { RoutingTable } from "./routing-table.ts";
 import { ShardApplier } from "./shard-applier.ts";
-import { describeKeyspaces, describeStatus } from "./status.ts";
+import { describeKeyspaces, describeNodes, describeStatus } from "./status.ts";
 import { Watches } from "./watches.ts";
 
 /** What is there once the node has its identity and its storage. */
@@ -508,8 +509,10 @@ export class Node implements KvorumNode {
     const known = this.#table.catalog.nodes.find((candidate) => candidate.id === node);
     const { addresses } = this.#options;
     if (known === undefined || this.#closing) return;
-    const { peer, resp, http, zone } = known;
-    if (JSON.stringify({ peer, resp, http, zone }) === JSON.stringify(addresses)) return;
+    const { peer, resp, http, cluster, zone } = known;
+    const now = { peer: addresses.peer, resp: addresses.resp, http: addresses.http };
+    const announced = { ...now, cluster: addresses.cluster, zone: addresses.zone };
+    if (JSON.stringify({ peer, resp, http, cluster, zone }) === JSON.stringify(announced)) return;
     running.administration.change({ type: "node-update", node, addresses }, (result) => {
       if (!result.ok) this.#world.clock.setTimer(1000, () => this.#announceAddresses(running));
     });
@@ -940,7 +943,11 @@ export class Node implements KvorumNode {
   }
 
   leaderOf(group: GroupId): NodeId | null {
-    return this.#running?.replicas.ordered(group)?.leader ?? null;
+    return this.#running?.router.leaderOf(group) ?? null;
+  }
+
+  redirect(group: GroupId): NodeId | null {
+    return this.#running?.router.redirect(group) ?? null;
   }
 
   keyspaces(): readonly KeyspaceInfo[] {
@@ -984,9 +991,7 @@ export class Node implements KvorumNode {
           : { reason: this.#waiting.reason, milliseconds: Math.round(now - this.#waiting.since) },
       ready: this.ready,
       uptimeMilliseconds: Math.round(now - this.#startedAt),
-      members: this.#table.catalog.version > 0 ? this.#table.catalog.nodes : this.#identity.members,
-      isUp: (node) => node === this.#identity.node || this.#transport.isUp(node),
-      membershipOf: (node) => running?.members?.stateOf(node) ?? null,
+      ...this.#memberParts(),
       keyspaces: this.keyspaces(),
       groups: this.#table.catalog.groups,
       replicas: running === null ? [] : [...running.replicas.all()],
@@ -998,6 +1003,19 @@ export class Node implements KvorumNode {
       },
       loopLagMilliseconds: this.#options.loopLag(),
     });
+  }
+
+  nodes(): readonly NodeInfo[] {
+    return describeNodes(this.#memberParts());
+  }
+
+  #memberParts(): Parameters<typeof describeNodes>[0] {
+    const { catalog } = this.#table;
+    return {
+      members: catalog.version > 0 ? catalog.nodes : this.#identity.members,
+      isUp: (node) => node === this.#identity.node || this.#transport.isUp(node),
+      membershipOf: (node) => this.#running?.members?.stateOf(node) ?? null,
+    };
   }
 
   members(): MembershipInfo {
@@ -1022,6 +1040,7 @@ export class Node implements KvorumNode {
         leader_moves_requests_total: running?.leaderships.moves.requests ?? 0,
         leader_moves_preferred_total: running?.leaderships.moves.preferred ?? 0,
         leader_moves_disk_full_total: running?.leaderships.moves["disk-full"] ?? 0,
+        requests_forwarded_total: running?.router.forwardedTotal ?? 0,
         peer_frames_dropped_total: this.#counters.framesDropped,
         turns_total: running?.loop.turns ?? 0,
         log_appends_total: log?.appends ?? 0,

@@ -18,6 +18,7 @@ import type { CallOptions, Consistency } from "../../node/api.ts";
 import type { Access as Rights } from "../security/access.ts";
 import type { Principal } from "../security/security.ts";
 import { refusalOf } from "./authorise.ts";
+import { redirection } from "./cluster/redirect.ts";
 import type { CommandTable } from "./command-table.ts";
 import { unknownCommand, wrongArity } from "./failures.ts";
 import { type Access, CommandOrder, Operation } from "./order.ts";
@@ -35,7 +36,7 @@ import type {
 } from "./session.ts";
 import { notForSubscribers, Subscriber } from "./subscriber.ts";
 import { callOptionsFor } from "./session/call-options.ts";
-import { meant } from "./session/subcommands.ts";
+import { subcommandOf } from "./session/subcommands.ts";
 import { EXECABORT, Transaction, Watches } from "./transaction.ts";
 import { Window } from "./window.ts";
 import type { AttachedPeer } from "../wire/attached-client.ts";
@@ -289,6 +290,7 @@ export class Connection implements Session {
   consistency: Consistency = "linearizable";
   quorum: { readonly r: number; readonly w: number } | null = null;
   replyMode: ReplyMode = "on";
+  cluster: string | null;
   principal: Principal | null = null;
 
   readonly subscriber: Subscriber;
@@ -327,6 +329,7 @@ export class Connection implements Session {
   constructor(id: number, socket: Socket, server: ConnectionHost) {
     this.id = id;
     this.server = server;
+    this.cluster = server.door.keyspace;
     this.#socket = socket;
     this.address = socket.remoteAddress ?? "?";
     this.peer = `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`;
@@ -384,6 +387,7 @@ export class Connection implements Session {
     this.consistency = "linearizable";
     this.quorum = null;
     this.replyMode = "on";
+    this.cluster = this.server.door.keyspace;
     this.principal = null;
   }
 
@@ -415,8 +419,9 @@ export class Connection implements Session {
       this.#take(unknownCommand(source.subarray(nameStart, nameEnd), args), args, bytes);
       return;
     }
-    const what = meant(command, args);
-    this.#take(what.command, what.args, bytes);
+    const subcommand = subcommandOf(command, args);
+    if (subcommand === null) this.#take(command, args, bytes);
+    else this.#take(subcommand, args.slice(1), bytes);
   }
 
   onOversized(reason: string): void {
@@ -458,6 +463,11 @@ export class Connection implements Session {
       }
     }
     this.#lastCommand = command;
+    const moved = redirection(this, command, args, this.#transaction !== null);
+    if (moved !== null) {
+      this.#refuse(moved);
+      return;
+    }
     if (this.#transaction !== null && this.#queue(this.#transaction, command, args, bytes)) return;
     switch (command.kind) {
       case "data":
@@ -858,8 +868,10 @@ export class Connection implements Session {
       this.#push(EXECABORT);
       return;
     }
-    // Its user's roles may have changed since.
-    const refusal = transaction.refusal((command, args) => this.#forbidden(command, args));
+    // Its user's roles may have changed since, and so may the leader.
+    const refusal = transaction.refusal(
+      (command, args) => this.#forbidden(command, args) ?? redirection(this, command, args, true),
+    );
     if (refusal !== null) {
       this.#push(refusal);
       return;
