@@ -116,6 +116,7 @@ describe("help", () => {
       "del",
       "exec",
       "shell",
+      "bench",
     ]) {
       expect(out()).toMatch(new RegExp(`^  ${word}\\b`, "m"));
     }
@@ -136,6 +137,7 @@ describe("help", () => {
     ["get"],
     ["exec"],
     ["shell"],
+    ["bench"],
   ])("has examples for %s %s", async (...words) => {
     const { run, out } = fakeProcess();
     expect(await run(...words, "--help")).toBe(0);

@@ -80,6 +80,11 @@ const COMMANDS: readonly (readonly [usage: string, description: string, load: ()
     async () => (await import("./commands/shell.ts")).defineShell,
   ],
   [
+    "bench",
+    "Measure how fast a running cluster is: throughput, and latencies by percentile.",
+    async () => (await import("./commands/bench.ts")).defineBench,
+  ],
+  [
     "sim",
     "Run simulated clusters through faults, seed after seed, and check every history.",
     async () => (await import("./commands/sim.ts")).defineSim,

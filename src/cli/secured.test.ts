@@ -134,6 +134,22 @@ test("what was written is read by who may, over RESP and HTTP", async () => {
   });
 });
 
+test("kvorum bench logs in too, over the typed client and RESP, and is told when it may not write", async () => {
+  const ada = {
+    KVORUM_USER: "ada",
+    KVORUM_PASSWORD: secret("ada"),
+    KVORUM_CA: join(directory, "certs/ca.crt"),
+  };
+  const short = ["--requests", "20", "--clients", "2", "--warmup", "0", "--keys", "5"];
+  for (const more of [[], ["--protocol", "resp"], ["--resp", `${resp.host}:${resp.port}`]]) {
+    const run = await kvorum(["bench", "set", ...short, ...more], ada);
+    expect(run).toMatchObject({ code: 0, out: expect.stringMatching(/^latency +20 /m) });
+    const stranger = await kvorum(["bench", "set", ...short, ...more], { ...ada, KVORUM_USER: "" });
+    expect(stranger.code).not.toBe(0);
+    expect(stranger.err).toMatch(/log in|NOAUTH/i);
+  }
+}, 30_000);
+
 test("no login, a wrong one, no encryption, an authority that is not ours: nothing", async () => {
   const trust = { KVORUM_CA: join(directory, "certs/ca.crt") };
   expect((await kvorum(["get", "greeting"], trust)).err).toMatch(/NOAUTH/);

@@ -282,7 +282,7 @@ export class Node implements KvorumNode {
       log,
       clock,
       logger,
-      () => loop.schedule(),
+      (work) => loop.turn(work),
       (error) => this.#storageFailed(error),
     );
     const loop = new TurnLoop(clock, persister, this.#transport, () => router);

@@ -73,7 +73,8 @@ async function logIn(connection: RespConnection): Promise<RespConnection> {
   );
 }
 
-function openSocket({ host, port }: Address): Socket {
+/** Encrypted where the command line names an authority; then `secureConnect` says that it is open. */
+export function openSocket({ host, port }: Address): Socket {
   const { ca } = remote();
   if (ca === null) return connect({ host, port, noDelay: true });
   const socket = connectTls({ host, port, ca, ...(isIP(host) === 0 ? { servername: host } : {}) });

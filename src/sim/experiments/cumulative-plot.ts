@@ -1,5 +1,5 @@
 /** Cumulative plots with a logarithmic time axis, one below the other, as one SVG file: no script, no fonts of its own. */
-import { escape, round, stylesheet } from "./plot-style.ts";
+import { escape, round, stylesheet } from "../../plot/plot-style.ts";
 import { quantile, shareUpTo } from "./statistics.ts";
 import type { Sample } from "./statistics.ts";
 

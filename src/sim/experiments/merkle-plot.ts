@@ -1,5 +1,5 @@
 /** What a comparison costs, against what differs and against the size of the set; a line for each of the other. */
-import { linePlots, type Axis, type Line } from "./line-plot.ts";
+import { linePlots, type Axis, type Line } from "../../plot/line-plot.ts";
 
 export interface MeasuredComparison {
   readonly keys: number;

@@ -4,7 +4,7 @@ import { nodeId, type NodeId } from "../../core/ids.ts";
 import { fingersOf, resolve } from "../../placement/fingers.ts";
 import { rendezvousOwners } from "../../placement/rendezvous.ts";
 import { buildRing, keyPosition, ringOwners, ringShares, type Weighted } from "../../placement/ring.ts";
-import { linePlots } from "./line-plot.ts";
+import { linePlots } from "../../plot/line-plot.ts";
 import { percent, table } from "./table.ts";
 
 /** Lamping and Veach 2014: the ring of Karger et al. beside their jump hash. */

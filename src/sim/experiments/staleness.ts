@@ -2,7 +2,7 @@
 import type { Millis } from "../../core/machine.ts";
 import { estimateStaleness, type Legs, type StalenessEstimate } from "../../protocols/quorum/staleness.ts";
 import { SimulatedRandom } from "../simulated-random.ts";
-import { linePlots, type Line } from "./line-plot.ts";
+import { linePlots, type Line } from "../../plot/line-plot.ts";
 import { sweepTimes } from "./staleness-sweep.ts";
 import { percent, table } from "./table.ts";
 

@@ -1,5 +1,5 @@
 /** How soon a crash is noticed, beside what is published, and what a member sends, against the size of the group. */
-import { linePlots, type Axis, type Line } from "./line-plot.ts";
+import { linePlots, type Axis, type Line } from "../../plot/line-plot.ts";
 import { expectedDetection, type Load } from "./swim-runs.ts";
 
 export interface MeasuredDetection {
