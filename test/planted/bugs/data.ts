@@ -104,8 +104,8 @@ export const DATA_BUGS: readonly PlantedBug[] = [
     name: "compaction-unnoticed",
     breaks: "The history forgets its oldest events, and does not say so.",
     file: "src/data/history.ts",
-    find: `this.#start = event.revision;`,
-    replace: ``,
+    find: `this.#start = varintAt(bytes, this.#head + 4);`,
+    replace: `varintAt(bytes, this.#head + 4);`,
     scenarios: ["watching"],
   },
   {
