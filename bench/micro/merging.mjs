@@ -1,7 +1,7 @@
 /**
  * What an operation costs in keyspaces that merge, in processor time. Build first: npm run build.
  *
- *   node bench/micro/merging.mjs [ROUNDS] [state|replicas]
+ *   node bench/micro/merging.mjs [ROUNDS] [state|replicas] [WORKLOAD]
  *
  * `state`: batches of 30 operations on the state of one replica, and their deltas joined at another one: microseconds of an
  * operation for the batch, for the join, for the meta of both, and the bytes of delta. `replicas`: the same batches proposed to one
@@ -25,14 +25,27 @@ const parts = process.argv[3] === undefined ? ["state", "replicas"] : [process.a
 const OPERATIONS = 30;
 const BATCHES = 400;
 
-/** Records in memory, as between two flushes. */
+const FLUSH_BYTES = 8 << 20;
+
+/** Records in memory. What was flushed is read only for as long as the next flush takes: all keys come again before that. */
 class Records {
   layer = new Layer();
+  flushed = new Layer();
   appliedIndex = 0;
   meta = new Uint8Array(0);
-  get = (space, id) => this.layer.get(space, id) ?? undefined;
-  put = (space, id, value) => void this.layer.set(space, id, value);
-  delete = (space, id) => void this.layer.set(space, id, null);
+  get(space, id) {
+    const written = this.layer.get(space, id);
+    return (written === undefined ? this.flushed.get(space, id) : written) ?? undefined;
+  }
+  put(space, id, value) {
+    this.layer.set(space, id, value);
+    if (this.layer.bytes < FLUSH_BYTES) return;
+    this.flushed = this.layer;
+    this.layer = new Layer();
+  }
+  delete(space, id) {
+    this.layer.set(space, id, null);
+  }
   begin() {}
   applied(index, meta) {
     this.appliedIndex = index;
@@ -62,6 +75,8 @@ const WORKLOADS = {
   "SADD of new members": () => call("sadd", keys[below(1000)], bytes(`user:${below(1e9)}`)),
   "SET of 100 bytes": () => call("set", keys[below(1000)], value),
 };
+
+const workloads = Object.entries(WORKLOADS).filter(([name]) => name.includes(process.argv[4] ?? ""));
 
 const cpu = () => {
   const { user, system } = process.cpuUsage();
@@ -118,7 +133,7 @@ const column = (number) => (typeof number === "string" ? number : number.toFixed
 
 if (parts.includes("state")) {
   columns("µs an operation", "start", "merge", "meta", "delta bytes");
-  for (const [name, next] of Object.entries(WORKLOADS)) {
+  for (const [name, next] of workloads) {
     const { start, merge, meta, bytes: length } = measureState(next);
     columns(name, start, merge, meta, length);
   }
@@ -248,6 +263,6 @@ async function measureReplicas(protocol, next) {
 
 if (parts.includes("replicas")) {
   columns("µs of all three", "gossip", "quorum");
-  for (const [name, next] of Object.entries(WORKLOADS))
+  for (const [name, next] of workloads)
     columns(name, await measureReplicas("gossip", next), await measureReplicas("quorum", next));
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { binaryString, CodecError } from "../../core/bytes.ts";
+import { OK } from "../../core/reply.ts";
 import { call } from "../data.testkit.ts";
 import { refusalOf } from "./commands.ts";
 import { decodeDelta } from "./delta.ts";
@@ -383,6 +384,22 @@ test("stamps that were received before a restart are observed after it", () => {
   again.run("SET", "k", "later");
   const { store } = decodeDelta(again.deltas[0]!).items[0]!;
   expect("writes" in store && store.writes[0]!.value.stamp).toMatchObject({ wall: a.time, logical: 2 });
+});
+
+test("a command that loads records sees what those before it in its batch have done", () => {
+  const a = new Replica(1);
+  a.run("SADD", "s", "old");
+  expect(a.write(call("SADD", "s", "x", "y"), call("SET", "t", "1"), call("DEL", "s", "t"))).toEqual([
+    2,
+    OK,
+    2,
+  ]);
+  expect(a.run("EXISTS", "s", "t")).toBe(0);
+  const b = new Replica(2);
+  for (const delta of a.deltas) b.merge(delta);
+  expect(b.items()).toEqual({});
+  checkRecords(a);
+  checkRecords(b);
 });
 
 test("a collection over the limit is neither read nor removed at once, definitely", () => {
