@@ -64,7 +64,8 @@ export function bodyOffset(header: Header): number {
 
 /** The value of a string: a view of the record. */
 export function stringValue(header: Header): Uint8Array {
-  return header.subarray(bodyOffset(header));
+  const from = bodyOffset(header);
+  return new Uint8Array(header.buffer, header.byteOffset + from, header.length - from);
 }
 
 /** How many elements the collection has. */

@@ -152,12 +152,12 @@ async function untilReady(
   line.clear();
   if (end.reached !== null) return;
   log.info(server.addresses, "ready");
-  const { resp, http, peer } = server.addresses;
+  const { resp, cluster, http, peer } = server.addresses;
   const { style } = context;
   const name = style.bold(server.node.status().name);
   const took = style.dim(`(after ${duration(performance.now() - started)})`);
   context.stdout.write(
-    `${name} is ready ${took}  redis ${resp}  ${options.tls.cert === null ? "http" : "https"}://${http}  peers ${peer}\n`,
+    `${name} is ready ${took}  redis ${resp}  ${cluster === null ? "" : `redis cluster ${cluster}  `}${options.tls.cert === null ? "http" : "https"}://${http}  peers ${peer}\n`,
   );
 }
 
@@ -173,7 +173,7 @@ function adviceFor(kind: unknown, error: unknown, dataDir: string): string {
   if (kind === "locked") return `Stop the process that uses ${dataDir}, or choose another --data-dir.`;
   if (kind === "corrupt") return `The directory is ${dataDir}; keep a copy of it for analysis.`;
   if (codeOf(error) === "EADDRINUSE" || /\bport\b.*\bin use\b/.test(messageOf(error))) {
-    return "Other ports: --resp-port, --http-port, --peer-port; `kvorum serve --explain-config` shows the present ones.";
+    return "Other ports: --resp-port, --http-port, --peer-port, --cluster-port; `kvorum serve --explain-config` shows the present ones.";
   }
   return "The log above says more; --log-level debug tells everything.";
 }

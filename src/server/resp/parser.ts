@@ -124,6 +124,8 @@ export class RequestParser {
   #read(chunk: Uint8Array, from: number): void {
     const end = chunk.length;
     const limits = this.#limits;
+    // A view of its own costs half of what the `subarray` of a Buffer does.
+    const { buffer, byteOffset: base } = chunk;
     let at = from;
     // The name of the present command: in `chunk` unless it came earlier.
     let nameStart = 0;
@@ -178,7 +180,7 @@ export class RequestParser {
       if (chunk[bulkEnd] !== CR || chunk[bulkEnd + 1] !== LF) throw unterminated();
       if (this.#oversized === null) {
         if (nameHere || this.#name !== null) {
-          this.#args.push(chunk.subarray(at, bulkEnd));
+          this.#args.push(new Uint8Array(buffer, base + at, length));
         } else {
           nameStart = at;
           nameEnd = bulkEnd;
