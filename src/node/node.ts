@@ -427,6 +427,7 @@ export class Node implements KvorumNode {
       change: (command, done) => administration.change(command, (result) => done(result.ok)),
       diskFull: () => persister.full,
       defaultShards: this.#options.defaultShards ?? null,
+      defaultReplicas: this.#options.defaultReplicas ?? null,
     };
     const controller = new Controller(controllerHost, leaderships);
     const members = this.#createMembers(identity, loop);

@@ -1,5 +1,5 @@
 /** One server process: the real world, a node in it, and the doors in front. */
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 import type { Address, Logger, World } from "../core/world.ts";
 import type { KvorumNode } from "../node/api.ts";
@@ -33,6 +33,8 @@ export interface RunningServer {
     readonly http: string | null;
     readonly peer: string;
   };
+  /** A connection of a Redis client that came in elsewhere, as if it had come in at the RESP port. Nothing of it was read yet. */
+  take(socket: Socket): void;
   /** With an adminPasswordFile: once somebody can log in. */
   readonly administered?: Promise<void>;
   /** The node can never serve from its directory (corruption, a failed disk): why. Called at most once. */
@@ -107,6 +109,7 @@ export async function startServer(
     return {
       node,
       addresses: addressesOf(options, ports, http, resp, cluster),
+      take: (socket) => (resp === null ? void socket.destroy() : resp.take(socket)),
       onFatal: (callback) => fatal.listen(callback),
       ...(administrator === null ? {} : { administered: administrator.known }),
       close: () => closeAll(undo),
@@ -170,6 +173,8 @@ function nodeOptions(
     raft: options.raft,
     membership: options.membership,
     placement: { ...DEFAULT_PLACEMENT, ...options.placement },
+    ...(options.defaultShards === null ? {} : { defaultShards: options.defaultShards }),
+    ...(options.defaultReplicas === null ? {} : { defaultReplicas: options.defaultReplicas }),
     limits: {
       maxInFlight: options.limits.maxInFlight,
       maxOverlayBytes: options.limits.maxOverlayBytes,

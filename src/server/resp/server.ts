@@ -36,6 +36,8 @@ export interface RespServerSettings {
 export interface RespServer {
   /** `done` gets an error that says what to do when the address cannot be had. */
   listen(done: (error: Error | null) => void): void;
+  /** A connection that came in elsewhere, as if it had come in here. Nothing of it was read yet. */
+  take(socket: Socket): void;
   /** Takes no more clients and commands, answers what is under way (for at most `closeTimeout`), then closes. */
   close(done: () => void): void;
   /** Where it listens, as host:port; null while it does not. */
@@ -159,6 +161,13 @@ class RespDoor implements RespServer, ConnectionHost {
       this.log.info({ address: this.address }, "Redis clients may connect");
       done(null);
     });
+  }
+
+  take(socket: Socket): void {
+    // What the server does to those that it accepts itself.
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    this.#server.emit("connection", socket);
   }
 
   close(done: () => void): void {
