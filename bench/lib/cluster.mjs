@@ -155,7 +155,8 @@ export class Cluster {
   }
 }
 
-function ticks(path) {
+/** Microseconds of processor time that /proc says for a process or a thread. */
+export function ticks(path) {
   const text = readFileSync(path, "utf8");
   // The name, in parentheses, may hold anything; user and system time are fields 14 and 15.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");

@@ -14,6 +14,19 @@ export class Histogram {
     if (microseconds > this.#max) this.#max = microseconds;
   }
 
+  /** What `add` of another histogram takes, also from another process. */
+  export() {
+    return { counts: Array.from(this.#counts), max: this.#max };
+  }
+
+  add({ counts, max }) {
+    for (const [i, count] of counts.entries()) {
+      this.#counts[i] += count;
+      this.#total += count;
+    }
+    this.#max = Math.max(this.#max, max);
+  }
+
   percentile(share) {
     let left = Math.ceil(this.#total * share);
     for (let i = 0; i < BUCKETS; i++) {

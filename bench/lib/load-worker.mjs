@@ -3,6 +3,7 @@ import { randomFillSync } from "node:crypto";
 import { connect } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { Histogram } from "./histogram.mjs";
+import { RespReplies } from "./resp-replies.mjs";
 
 const {
   ports,
@@ -50,56 +51,10 @@ function request() {
   return `*3\r\n$3\r\nSET\r\n$${name.length}\r\n${name}\r\n${value()}`;
 }
 
-const CR = 13;
-
-/** Counts whole replies in a stream: simple strings, numbers, errors, bulk strings. */
-class Replies {
-  #rest = null;
-  #skip = 0;
-
-  /** How many replies end in this piece. */
-  take(piece) {
-    let found = 0;
-    let data = piece;
-    if (this.#rest !== null) {
-      data = Buffer.concat([this.#rest, piece]);
-      this.#rest = null;
-    }
-    let at = 0;
-    if (this.#skip > 0) {
-      if (data.length < this.#skip) {
-        this.#skip -= data.length;
-        return 0;
-      }
-      at = this.#skip;
-      this.#skip = 0;
-      found++;
-    }
-    while (at < data.length) {
-      const end = data.indexOf(CR, at);
-      if (end < 0 || end + 2 > data.length) {
-        this.#rest = data.subarray(at);
-        break;
-      }
-      const kind = data[at];
-      if (kind === 45) {
-        errors++;
-        firstError ??= data.toString("latin1", at, end);
-      }
-      const length = kind === 36 ? Number(data.toString("latin1", at + 1, end)) : -1;
-      at = end + 2;
-      if (length >= 0) {
-        if (at + length + 2 > data.length) {
-          this.#skip = at + length + 2 - data.length;
-          return found;
-        }
-        at += length + 2;
-      }
-      found++;
-    }
-    return found;
-  }
-}
+const countError = (error) => {
+  errors++;
+  firstError ??= error;
+};
 
 const started = performance.now();
 const deadline = started + seconds * 1000;
@@ -122,7 +77,7 @@ function finish() {
 
 /** Keeps `pipeline` requests under way: when all of them are answered, the next ones go. */
 function closedLoop(socket) {
-  const replies = new Replies();
+  const replies = new RespReplies(countError);
   let waiting = 0;
   let since = 0;
   const send = () => {
@@ -154,7 +109,7 @@ const TIMER_SLACK_MS = 2;
 
 /** Sends when a request is due, answered or not, and counts from then: a stall delays all that fell into it. */
 function openLoop(socket, i) {
-  const replies = new Replies();
+  const replies = new RespReplies(countError);
   const interval = (1000 * connections) / rate;
   const due = [];
   let at = performance.now() + (interval * i) / connections;

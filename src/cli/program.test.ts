@@ -614,8 +614,9 @@ describe("kvorum serve", () => {
     let fatal: (error: Error) => void = () => undefined;
     const running = {
       node,
-      addresses: { resp: "127.0.0.1:1", http: "127.0.0.1:2", peer: "127.0.0.1:3" },
+      addresses: { resp: "127.0.0.1:1", cluster: null, http: "127.0.0.1:2", peer: "127.0.0.1:3" },
       closed: false,
+      take: () => undefined,
       fail: (error: Error) => fatal(error),
       onFatal: (callback: (error: Error) => void) => void (fatal = callback),
       close: async () => void (running.closed = true),

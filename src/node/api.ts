@@ -119,6 +119,8 @@ export interface NodeInfo {
   readonly resp: string;
   readonly http: string;
   readonly peer: string;
+  /** Where cluster-aware Redis clients connect; absent: it has no port for them. */
+  readonly cluster?: string;
   /** Whether the node that says so has a connection to it. */
   readonly up: boolean;
   /** What the node that says so holds of it by peer-to-peer membership; null: that is switched off, or says nothing yet. */
@@ -412,6 +414,11 @@ export interface KvorumNode {
   shards(): readonly ShardInfo[];
   /** Who leads the group, as far as this node knows. */
   leaderOf(group: GroupId): NodeId | null;
+  /**
+   * The node that a caller should ask in place of this one for what the group's leader has to do: one that can be reached. Null: ask
+   * here, where it is forwarded if it has to be. Whoever follows what nodes answer is never sent in a circle: `Router.redirect`.
+   */
+  redirect(group: GroupId): NodeId | null;
   keyspaces(): readonly KeyspaceInfo[];
   /** The name of the keyspace that a key belongs to; null while there are none. */
   keyspaceOfKey(key: Uint8Array): string | null;
@@ -428,6 +435,8 @@ export interface KvorumNode {
    */
   leaderships(groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void;
   status(): NodeStatus;
+  /** The members of the cluster, as in `status`. */
+  nodes(): readonly NodeInfo[];
   /** Who is alive, as far as this node knows. Who belongs to the cluster at all is the catalog's to say. */
   members(): MembershipInfo;
   /** Publish/subscribe. */

@@ -27,6 +27,7 @@ export interface ControllerHost {
   isUp(node: NodeId): boolean;
   /** Of the keyspace that every cluster has; null: as many as any keyspace gets. */
   readonly defaultShards: number | null;
+  readonly defaultReplicas: number | null;
   /** Nothing can be written here for now. */
   diskFull(): boolean;
   /** Through the system group, wherever it is led. `done` hears whether it was accepted. */
@@ -171,8 +172,13 @@ export class Controller {
       return;
     }
     if (!catalog.keyspaces.some((keyspace) => keyspace.name === DEFAULT_KEYSPACE)) {
-      const shards = this.#host.defaultShards === null ? {} : { shards: this.#host.defaultShards };
-      this.#proposeOnce({ type: "keyspace-create", spec: { name: DEFAULT_KEYSPACE, ...shards } });
+      const { defaultShards, defaultReplicas } = this.#host;
+      const shards = defaultShards === null ? {} : { shards: defaultShards };
+      const replicas = defaultReplicas === null ? {} : { replicas: defaultReplicas };
+      this.#proposeOnce({
+        type: "keyspace-create",
+        spec: { name: DEFAULT_KEYSPACE, ...shards, ...replicas },
+      });
     }
     for (const node of catalog.nodes) {
       const voting = system.configuration.voters.includes(node.id) || catalog.systemVoters.includes(node.id);

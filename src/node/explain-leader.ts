@@ -37,7 +37,7 @@ const unasked = (leader: NodeId | null): string =>
   leader === null ? "No leader is known here." : "It could not be asked why it leads.";
 
 function leaderText(info: LeadershipInfo, nameOf: (node: NodeId) => string): string {
-  const off = info.follows ? "" : " It does not follow requests: placement.leadersFollowWrites is off.";
+  const off = info.follows ? "" : " placement.leadersFollowWrites is off.";
   const { restsForMilliseconds: rests } = info;
   const rest =
     info.follows && rests > 0 && info.reason !== "lingering"
@@ -60,10 +60,8 @@ function reasonText(info: LeadershipInfo, nameOf: (node: NodeId) => string): str
         ? `The requests come ${through}: it is where most of them are.`
         : `The requests come ${through}: no other replica is clearly nearer to them.`;
     case "preferred": {
-      const why =
-        costs.length === 0
-          ? `There are few requests (${perSecond(info.rate)})`
-          : `The requests come ${through}`;
+      const few = info.follows ? `There are few requests (${perSecond(info.rate)})` : "Requests have no say";
+      const why = costs.length === 0 ? few : `The requests come ${through}`;
       if (wanted !== leader)
         return `${why}: the leadership ${moves(info)} to ${nameOf(wanted)}, which is preferred.`;
       return preferred === null ? `${why}, and no node is preferred.` : `${why}: the preferred node leads.`;

@@ -72,6 +72,8 @@ export interface NodeOptions {
   readonly limits: NodeLimits;
   /** Shards of the keyspace that a new cluster starts with. Default: as many as any keyspace gets. */
   readonly defaultShards?: number;
+  /** Replicas of each of them. Default: as many as any keyspace gets. */
+  readonly defaultReplicas?: number;
   /** The longest delay of the event loop lately, in milliseconds; for the status. */
   readonly loopLag: () => number;
   /** Is told what the replicas do, for the checkers of a simulation. Absent in production. */

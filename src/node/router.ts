@@ -86,8 +86,10 @@ export class Router {
   readonly #outgoing = new Map<NodeId, Outgoing>();
   readonly #answers = new Map<NodeId, ResponseFrameBuilder>();
   readonly #seen = new SeenRequests();
-  /** What the last refusal said about a group of which this node has no replica. */
+  /** Who leads a group of which this node has no replica, as the last refusal said or the last write showed. */
   readonly #hints = new Map<GroupId, NodeId>();
+  /** Who has done what was forwarded last for a group of which this node has no replica, until a redirect has named it. */
+  readonly #served = new Map<GroupId, NodeId>();
   #nextId = 1;
   #turn = 0;
   #parked: Request[] = [];
@@ -97,6 +99,8 @@ export class Router {
   readonly #lanes = new Map<GroupId, Lane>();
   /** A lane for which writes have waited is empty now. */
   #laneCleared = false;
+  /** Requests sent to another node since the start, each attempt counted. */
+  forwardedTotal = 0;
 
   constructor(host: RouterHost) {
     this.#host = host;
@@ -108,6 +112,32 @@ export class Router {
 
   get forwardCount(): number {
     return this.#forwards.size;
+  }
+
+  /** As far as this node knows: by its replica, else by what others have answered. */
+  leaderOf(group: GroupId): NodeId | null {
+    const replica = this.#host.replica(group);
+    if (replica === undefined) return this.#hints.get(group) ?? null;
+    return replica.kind === "ordered" ? replica.leader : null;
+  }
+
+  /**
+   * Whom a caller should ask in place of this node; null: this node.
+   *
+   * Who follows redirects never goes in a circle. A replica names the leader of its present term, and that one has taken the term before
+   * anybody could hear of it: if it leads no more when it is asked, it can only name the leader of a later term. So each step of the way
+   * has an election of its own. What a node without a replica has heard may be older than what the others know, in either direction; it
+   * names a node only after that one has done something for the group, and then has to see it do the next thing before it names it again.
+   */
+  redirect(group: GroupId): NodeId | null {
+    const replica = this.#host.replica(group);
+    let target: NodeId | null = null;
+    if (replica === undefined) {
+      target = this.#served.get(group) ?? null;
+      this.#served.delete(group);
+    } else if (replica.kind === "ordered") target = replica.leader;
+    const { self } = this.#host;
+    return target !== null && target !== self && this.#host.isUp(target) ? target : null;
   }
 
   submit(request: Request): void {
@@ -246,6 +276,7 @@ export class Router {
     }
     const id = this.#nextId++;
     if (lane !== null) lane.open++;
+    this.forwardedTotal++;
     this.#forwards.set(id, { request, peer, lane });
     outgoing.ids.push(id);
     outgoing.builder.add({
@@ -334,10 +365,19 @@ export class Router {
       const forward = this.#forwards.get(id);
       if (forward === undefined) continue;
       this.#forget(id, forward);
-      if (outcome.ok) forward.request.succeed(outcome.reply, outcome.seen);
-      else forward.request.fail(outcome.error, outcome.detail, outcome.leader);
+      if (outcome.ok) {
+        this.#learn(forward);
+        forward.request.succeed(outcome.reply, outcome.seen);
+      } else forward.request.fail(outcome.error, outcome.detail, outcome.leader);
     }
     this.#retryIfCleared();
+  }
+
+  #learn({ request: { group, write }, peer }: Forward): void {
+    if (this.#host.replica(group) !== undefined) return;
+    this.#served.set(group, peer);
+    // A read is also answered by those who follow.
+    if (write && !this.#host.merges(group)) this.#hints.set(group, peer);
   }
 
   /** Requests of another node. They are answered, once each, and never passed on. */

@@ -74,8 +74,11 @@ export function chooseLeader(view: LeaderView, rules: ChoiceRules = CHOICE_RULES
     return settle(self, wins ? wished : nearest, "requests", costs);
   }
   if (preferred === self && costs.size === 0) return { node: self, reason: "preferred", ideal: self, costs };
-  if (wished !== undefined && (costs.get(wished.node) ?? 0) <= here * rules.aboutTheSame)
-    return settle(self, wished, "preferred", costs);
+  if (wished !== undefined) {
+    const cost = costs.get(wished.node) ?? 0;
+    const wouldStay = costs.size === 0 || least > cost * rules.clearlyLess;
+    if (cost <= here * rules.aboutTheSame && wouldStay) return settle(self, wished, "preferred", costs);
+  }
   // A preferred node that does not vote, or none: there is nothing to decide.
   const reason = costs.size > 0 ? "near" : preferred === null ? "preferred" : "unfit";
   return { node: self, reason, ideal: reason === "unfit" ? preferred! : self, costs };

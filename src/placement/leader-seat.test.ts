@@ -72,6 +72,20 @@ describe("requests", () => {
     expect(world.leader).toBe(n2);
   });
 
+  test("draw the leadership also to a node that is behind now and then", () => {
+    const world = new World();
+    world.pass(20_000, idle);
+    for (let i = 0; i < 4; i++) {
+      world.unfit.add(n2);
+      world.pass(LOOK_MS, () => [0, 1000, 0]);
+      world.unfit.clear();
+      world.pass(2 * LOOK_MS, () => [0, 1000, 0]);
+    }
+    expect(world.leader).toBe(n1);
+    world.pass(1000, () => [0, 1000, 0]);
+    expect(world.leader).toBe(n2);
+  });
+
   test("that are gone again after two seconds move nothing", () => {
     const world = new World();
     world.pass(600_000, (now) => (now % 20_000 < 2000 ? [0, 1000, 0] : [500, 500, 0]));

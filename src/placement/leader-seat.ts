@@ -55,8 +55,9 @@ export type SeatReason = LeaderReason | "lingering";
 
 export interface SeatDecision extends Omit<LeaderChoice, "reason"> {
   readonly reason: SeatReason;
-  /** The choice is the same since then, and this node leads since then. */
+  /** The choice is the same since then. */
   readonly since: Millis;
+  /** This node leads since then. */
   readonly ledSince: Millis;
   /** Before then the leadership does not move because of requests; one that lingers does not move at all. */
   readonly restsUntil: Millis;
@@ -84,7 +85,7 @@ export class LeaderSeat {
     reign.rates.add(now, counts);
     const rates = reign.rates.rates();
     const choice = this.#linger(now, reign, chooseLeader({ ...view, rates }, this.#rules));
-    if (choice.node !== reign.choice.node || choice.reason !== reign.choice.reason) reign.since = now;
+    if (!isSame(choice, reign.choice)) reign.since = now;
     reign.choice = choice;
     const restsUntil =
       choice.reason === "lingering"
@@ -141,6 +142,10 @@ export class LeaderSeat {
 }
 
 type Chosen = Omit<LeaderChoice, "reason"> & { readonly reason: SeatReason };
+
+/** A node under load may be behind for a moment, and gets the leadership all the same; the preferred one must be fit without a break. */
+const isSame = (one: Chosen, other: Chosen): boolean =>
+  one.ideal === other.ideal && (one.node === other.node || one.costs.size > 0);
 
 /** One uninterrupted leadership of this node. */
 class Reign {

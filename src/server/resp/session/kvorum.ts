@@ -6,7 +6,7 @@ import type { NodeId } from "../../../core/ids.ts";
 import { type KeyspaceInfo, isMerging } from "../../../node/api.ts";
 import { explainLeaders } from "../../../node/explain-leader.ts";
 import { hashSlot, shardOfSlot } from "../../../placement/hash-slot.ts";
-import { textOf } from "../failures.ts";
+import { SYNTAX_ERROR, textOf } from "../failures.ts";
 import type { OrderedCommand, ServerContext, Session } from "../session.ts";
 import { WIRE_VERSION } from "../../../wire/messages.ts";
 import { bulk, container, integer, word } from "../values.ts";
@@ -42,6 +42,14 @@ export const KVORUM = container(
         "Return or choose how many replicas the reads and writes of this connection ask in quorum keyspaces, at most as many as there are. DEFAULT: what the keyspace says.",
       ],
       run: (session, args) => chooseQuorum(session, args),
+    },
+    cluster: {
+      arity: -2,
+      help: [
+        "CLUSTER [ON [<keyspace>] | OFF]",
+        "Return or choose whether this connection is told by MOVED which node leads a key of the keyspace, as in Redis Cluster, and may ask CLUSTER. Default: the keyspace of the port, else 'default'.",
+      ],
+      run: (session, args) => chooseCluster(session, args),
     },
     siblings: {
       arity: -3,
@@ -114,6 +122,22 @@ function chooseQuorum(session: Session, args: Args): Reply {
   if (args.length !== 2 || !fits(r) || !fits(w))
     return new Failure(`ERR QUORUM takes DEFAULT, or R and W from 1 to ${most}`);
   session.quorum = { r, w };
+  return OK;
+}
+
+function chooseCluster(session: Session, args: Args): Reply {
+  const { door, node } = session.server;
+  const [mode, name] = [word(args[0]), args[1]];
+  if (args.length === 0) return session.cluster === null ? bulk("off") : [bulk("on"), bulk(session.cluster)];
+  if (mode === "OFF" && args.length === 1) {
+    session.cluster = null;
+    return OK;
+  }
+  if (mode !== "ON" || args.length > 2) return SYNTAX_ERROR;
+  const chosen = name === undefined ? (door.keyspace ?? "default") : textOf(name);
+  if (!node.keyspaces().some((keyspace) => keyspace.name === chosen))
+    return new Failure(`ERR there is no keyspace '${chosen}'`);
+  session.cluster = chosen;
   return OK;
 }
 
