@@ -63,7 +63,7 @@ export class Cluster {
   startNode(node, how = this.nodes.length > 1 ? [`--initial=${this.initial}`] : []) {
     const { name, port, directory } = node;
     const ports = [`--resp-port=${port}`, `--http-port=${port + 1}`, `--peer-port=${port + 2}`];
-    const fixed = [`--name=${name}`, `--data-dir=${directory}`, ...ports, "--log-level=warn"];
+    const fixed = [`--name=${name}`, `--data-dir=${directory}`, ...ports, "--log-level=error"];
     node.process = spawn(
       process.execPath,
       [...this.nodeFlags, MAIN, "serve", ...fixed, ...how, ...this.flags],
@@ -130,9 +130,11 @@ export class Cluster {
     return { all: ticks(`/proc/${pid}/stat`), loop: ticks(`/proc/${pid}/task/${pid}/stat`) };
   }
 
+  /** Of the nodes that run. */
   cpuOfAll() {
     const sum = { all: 0, loop: 0 };
     for (const node of this.nodes) {
+      if (node.process.exitCode !== null || node.process.signalCode !== null) continue;
       const { all, loop } = this.cpu(node);
       sum.all += all;
       sum.loop += loop;

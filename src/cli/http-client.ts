@@ -2,6 +2,7 @@
 import type { MembershipInfo, NodeStatus } from "../node/api.ts";
 import type { Grant } from "../node/catalog/users.ts";
 import type { Explanation } from "../node/explain.ts";
+import type { ExplainedLeader } from "../node/explain-leader.ts";
 import type { AdminInput } from "../server/security/administer.ts";
 import { CliError, codeOf, EXIT, messageOf, usage } from "./failure.ts";
 import { type HttpAnswer, requestJson } from "./http-request.ts";
@@ -82,10 +83,13 @@ export async function listUsers(url: string): Promise<readonly ListedUser[]> {
   return body as readonly ListedUser[];
 }
 
-export async function fetchExplanation(url: string, keyspace: string): Promise<Explanation> {
+/** `leaders`: null where the keyspace merges. */
+export type ExplainedKeyspace = Explanation & { readonly leaders: readonly ExplainedLeader[] | null };
+
+export async function fetchExplanation(url: string, keyspace: string): Promise<ExplainedKeyspace> {
   const path = `/v1/keyspaces/${encodeURIComponent(keyspace)}/explain`;
   const { body } = await answerOf(await requestJson("GET", `${url}${path}`, STATUS_TIMEOUT_MS));
-  return body as Explanation;
+  return body as ExplainedKeyspace;
 }
 
 /** Who is not let in is told so at once: another node would say the same. */

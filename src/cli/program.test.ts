@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { nodeId } from "../core/ids.ts";
-import type { NodeStatus } from "../node/api.ts";
+import { groupId, nodeId } from "../core/ids.ts";
+import type { LeadershipInfo, NodeStatus } from "../node/api.ts";
 import { noMembership } from "../node/members.ts";
 import type { RunningServer } from "../server/start-server.ts";
 import { fakeNode, fakeStatus, type FakeNode } from "../server/http/fake-node.testkit.ts";
@@ -12,6 +12,24 @@ import { startHttpServer } from "../server/http/http-server.ts";
 import { parseAddress } from "../server/notation.ts";
 import { connectFirst } from "./resp/resp-client.ts";
 import { fakeProcess } from "./context.testkit.ts";
+
+/** Of shard 0. */
+const LEADERSHIP: LeadershipInfo = {
+  group: groupId(1),
+  leader: nodeId(1),
+  follows: true,
+  preferred: nodeId(1),
+  wanted: nodeId(1),
+  reason: "preferred",
+  ideal: nodeId(1),
+  rate: 0.4,
+  origins: [],
+  costs: [],
+  leadsForMilliseconds: 60_000,
+  decidedForMilliseconds: 60_000,
+  restsForMilliseconds: 0,
+  movesInMilliseconds: null,
+};
 
 const cleanup: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -363,10 +381,17 @@ describe("kvorum keyspace", () => {
 
   it("explains what one promises", async () => {
     const { url, nodes } = await cluster();
+    nodes[0]!.leading = [LEADERSHIP];
     const ordered = fakeProcess();
     expect(await ordered.run("explain", "default", "--url", url)).toBe(0);
     expect(ordered.out()).toMatch(/^default +ordered: raft, 3 replicas, 2 shards$/m);
     expect(ordered.out()).toMatch(/^a read +Reads are linearizable/m);
+    expect(ordered.out()).toMatch(/^leaders +Shard 0: n1\. There are few requests \(0\.4 a second\): the/m);
+    expect(ordered.out()).toMatch(/^ +Shard 1: n2\. It could not be asked why it leads\.$/m);
+    const narrowed = fakeProcess();
+    await narrowed.run("explain", "default", "--key", "a", "--url", url);
+    expect(narrowed.out()).toMatch(/^leaders +Shard 1: n2/m);
+    expect(narrowed.out()).not.toContain("Shard 0");
     nodes[0]!.state = merging(nodes[0]!.state);
     const text = fakeProcess();
     await text.run("explain", "default", "--url", url);
@@ -589,8 +614,9 @@ describe("kvorum serve", () => {
     let fatal: (error: Error) => void = () => undefined;
     const running = {
       node,
-      addresses: { resp: "127.0.0.1:1", http: "127.0.0.1:2", peer: "127.0.0.1:3" },
+      addresses: { resp: "127.0.0.1:1", cluster: null, http: "127.0.0.1:2", peer: "127.0.0.1:3" },
       closed: false,
+      take: () => undefined,
       fail: (error: Error) => fatal(error),
       onFatal: (callback: (error: Error) => void) => void (fatal = callback),
       close: async () => void (running.closed = true),

@@ -213,11 +213,13 @@ export class History {
   #trim(): void {
     while (this.#bytes > this.#limits.bytes || this.#changes > this.#limits.changes) {
       const oldest = this.#blocks[0]!;
-      const event = eventAt(oldest.bytes, this.#head);
-      this.#bytes -= event.end - this.#head;
-      this.#changes -= event.count;
-      this.#start = event.revision;
-      this.#head = event.end;
+      const { bytes } = oldest;
+      const end = this.#head + 4 + readU32(bytes, this.#head);
+      // Read in place: for every operation that is remembered another one is forgotten.
+      this.#start = varintAt(bytes, this.#head + 4);
+      this.#changes -= varintAt(bytes, behindVarint);
+      this.#bytes -= end - this.#head;
+      this.#head = end;
       if (this.#head < oldest.length) continue;
       this.#blocks.shift();
       this.#head = 0;
@@ -282,8 +284,8 @@ interface StoredEvent {
 function eventAt(bytes: Uint8Array, at: number): StoredEvent {
   const size = readU32(bytes, at);
   const revision = varintAt(bytes, at + 4);
-  const count = varintAt(bytes, revision.end);
-  return { revision: revision.value, count: count.value, changes: count.end, end: at + 4 + size };
+  const count = varintAt(bytes, behindVarint);
+  return { revision, count, changes: behindVarint, end: at + 4 + size };
 }
 
 function changesUnder(
@@ -300,13 +302,13 @@ function changesUnder(
       continue;
     }
     const keyBytes = varintAt(bytes, at);
-    at = keyBytes.end + keyBytes.value;
-    const key = binaryString(bytes.subarray(keyBytes.end, at));
+    at = behindVarint + keyBytes;
+    const key = binaryString(bytes.subarray(behindVarint, at));
     let value: Uint8Array | null = null;
     if (kind === KIND.setWithHeader) {
       const headerBytes = varintAt(bytes, at);
-      at = headerBytes.end + headerBytes.value;
-      value = stringValue(bytes.subarray(headerBytes.end, at));
+      at = behindVarint + headerBytes;
+      value = stringValue(bytes.subarray(behindVarint, at));
     }
     if (!key.startsWith(prefix)) continue;
     if (kind === KIND.delete) changes.push({ kind: "delete", key });
@@ -348,12 +350,18 @@ function putBytes(bytes: Uint8Array, at: number, part: Uint8Array): number {
   return begin + part.length;
 }
 
-function varintAt(bytes: Uint8Array, at: number): { readonly value: number; readonly end: number } {
+/** Where the varint that was read last ends. */
+let behindVarint = 0;
+
+function varintAt(bytes: Uint8Array, at: number): number {
   let value = 0;
   let scale = 1;
   for (let end = at; ; scale *= 0x80) {
     const byte = bytes[end++]!;
     value += (byte & 0x7f) * scale;
-    if (byte < 0x80) return { value, end };
+    if (byte < 0x80) {
+      behindVarint = end;
+      return value;
+    }
   }
 }

@@ -2,7 +2,7 @@
 import type { ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
 import type { Clock } from "../core/world.ts";
-import type { AdminRequest, AdminResult } from "./api.ts";
+import type { AdminRequest, AdminResult, LeadershipInfo } from "./api.ts";
 import { encodeCatalogCommand } from "./catalog/applier.ts";
 import type { CatalogCommand, CatalogResult } from "./catalog/commands.ts";
 import { encodeAdminFrame } from "./frames.ts";
@@ -19,6 +19,8 @@ export interface AdministrationHost {
   table(): RoutingTable;
   replica(group: GroupId): OrderedReplica | undefined;
   isUp(node: NodeId): boolean;
+  /** Null: this node does not lead the group. */
+  leadership(group: GroupId): LeadershipInfo | null;
   /** False: the frame was dropped, and surely not sent. */
   send(to: NodeId, frame: Uint8Array): boolean;
 }
@@ -28,10 +30,12 @@ type Remote =
   | { readonly type: "change"; readonly command: CatalogCommand }
   | { readonly type: "transfer"; readonly group: GroupId; readonly to: NodeId }
   /** Answered once the node's catalog has the keyspace (or has it no more). */
-  | { readonly type: "await-keyspace"; readonly name: string; readonly exists: boolean };
+  | { readonly type: "await-keyspace"; readonly name: string; readonly exists: boolean }
+  /** What the node knows of its leaderships among these, as JSON in the detail. */
+  | { readonly type: "leaderships"; readonly groups: readonly GroupId[] };
 
 /** What a group's leader decides. */
-type Decided = Exclude<Remote, { readonly type: "await-keyspace" }>;
+type Decided = Exclude<Remote, { readonly type: "await-keyspace" | "leaderships" }>;
 
 interface Pending {
   readonly peer: NodeId;
@@ -43,6 +47,8 @@ const RETRY_MS = 50;
 /** How long the change of a keyspace waits for the nodes that are up to hear of it. */
 const NOTICE_MS = 2000;
 const NOTICE_POLL_MS = 5;
+/** Whoever asks why leaders sit where they sit does not wait for nodes that are stopped. */
+const LEADERSHIPS_MS = 1000;
 
 export class Administration {
   readonly #host: AdministrationHost;
@@ -124,6 +130,35 @@ export class Administration {
       else this.#host.clock.setTimer(NOTICE_POLL_MS, look);
     };
     look();
+  }
+
+  /** Those that answer in time; every node that holds one of the groups is asked, and says what it leads. */
+  leaderships(groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void {
+    const { clock, self } = this.#host;
+    const found = this.#leaderships(groups);
+    const holders = new Set(groups.flatMap((group) => this.#host.table().group(group)?.replicas ?? []));
+    let missing = 1;
+    const finish = (): void => {
+      missing = 0;
+      timer.cancel();
+      done(found.sort((a, b) => a.group - b.group));
+    };
+    const timer = clock.setTimer(LEADERSHIPS_MS, finish);
+    const settle = (result: CatalogResult | null): void => {
+      if (missing === 0) return;
+      if (result?.ok === true) found.push(...(JSON.parse(result.detail) as LeadershipInfo[]));
+      if (--missing === 0) finish();
+    };
+    for (const node of holders) {
+      if (node === self || !this.#host.isUp(node)) continue;
+      missing++;
+      if (!this.#ask(node, { type: "leaderships", groups }, settle)) settle(null);
+    }
+    settle(null);
+  }
+
+  #leaderships(groups: readonly GroupId[]): LeadershipInfo[] {
+    return groups.flatMap((group) => this.#host.leadership(group) ?? []);
   }
 
   /** One command of the catalog, through the system group's leader. */
@@ -233,6 +268,10 @@ export class Administration {
     const remote = body as Remote;
     if (remote.type === "await-keyspace") {
       this.#awaitKeyspace(remote.name, remote.exists, () => answer({ ok: true, detail: "" }));
+      return;
+    }
+    if (remote.type === "leaderships") {
+      answer({ ok: true, detail: JSON.stringify(this.#leaderships(remote.groups)) });
       return;
     }
     const replica = this.#host.replica(remote.type === "transfer" ? remote.group : SYSTEM_GROUP);

@@ -6,6 +6,7 @@ import type { Failure, Reply } from "../core/reply.ts";
 import type { Seen } from "../core/seen.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { Envelope } from "../data/delivery.ts";
+import type { SeatReason } from "../placement/leader-seat.ts";
 import type { MeasuredLegs } from "./explain.ts";
 import type { CatalogUser, UserDelete, UserSet } from "./catalog/users.ts";
 
@@ -118,6 +119,8 @@ export interface NodeInfo {
   readonly resp: string;
   readonly http: string;
   readonly peer: string;
+  /** Where cluster-aware Redis clients connect; absent: it has no port for them. */
+  readonly cluster?: string;
   /** Whether the node that says so has a connection to it. */
   readonly up: boolean;
   /** What the node that says so holds of it by peer-to-peer membership; null: that is switched off, or says nothing yet. */
@@ -219,6 +222,34 @@ export interface NodeStatus {
     readonly overlayBytes: number;
   };
   readonly loopLagMilliseconds: number;
+}
+
+/** Why the leader of a shard sits where it sits, as it sees that itself. Rates are requests a second, a read counting half. */
+export interface LeadershipInfo {
+  readonly group: GroupId;
+  /** Who says so. */
+  readonly leader: NodeId;
+  /** False: `placement.leadersFollowWrites` is off there, and only the preference counts. */
+  readonly follows: boolean;
+  /** Who leads where requests do not matter; null: nobody in particular. */
+  readonly preferred: NodeId | null;
+  /** Who should lead as things are: the leader itself, unless the leadership is about to move. */
+  readonly wanted: NodeId;
+  readonly reason: SeatReason;
+  /** Who would be wanted if it were not busy or unfit. */
+  readonly ideal: NodeId;
+  readonly rate: number;
+  /** Through which nodes the requests come, the most first. Shares add up to 1. */
+  readonly origins: readonly { readonly node: NodeId; readonly rate: number; readonly share: number }[];
+  /** What a request would cost on average, by who leads; empty where there are too few requests. */
+  readonly costs: readonly { readonly node: NodeId; readonly cost: number }[];
+  readonly leadsForMilliseconds: Millis;
+  /** So long the decision has been the same. */
+  readonly decidedForMilliseconds: Millis;
+  /** So long the leadership will not follow requests elsewhere, or, while it lingers, not move at all. */
+  readonly restsForMilliseconds: Millis;
+  /** Until it moves, if nothing changes; null: it stays. */
+  readonly movesInMilliseconds: Millis | null;
 }
 
 export type AdminRequest =
@@ -383,6 +414,11 @@ export interface KvorumNode {
   shards(): readonly ShardInfo[];
   /** Who leads the group, as far as this node knows. */
   leaderOf(group: GroupId): NodeId | null;
+  /**
+   * The node that a caller should ask in place of this one for what the group's leader has to do: one that can be reached. Null: ask
+   * here, where it is forwarded if it has to be. Whoever follows what nodes answer is never sent in a circle: `Router.redirect`.
+   */
+  redirect(group: GroupId): NodeId | null;
   keyspaces(): readonly KeyspaceInfo[];
   /** The name of the keyspace that a key belongs to; null while there are none. */
   keyspaceOfKey(key: Uint8Array): string | null;
@@ -393,7 +429,14 @@ export interface KvorumNode {
    * there are enough of them.
    */
   measuredLegs(keyspace: string): MeasuredLegs | null;
+  /**
+   * Why the leaders of these shards sit where they sit, asked of the leaders themselves. Without those who do not say it within a second, and
+   * without shards that have no leader or merge. Calls back exactly once.
+   */
+  leaderships(groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void;
   status(): NodeStatus;
+  /** The members of the cluster, as in `status`. */
+  nodes(): readonly NodeInfo[];
   /** Who is alive, as far as this node knows. Who belongs to the cluster at all is the catalog's to say. */
   members(): MembershipInfo;
   /** Publish/subscribe. */

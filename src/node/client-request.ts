@@ -2,6 +2,7 @@
  * One request of the typed client, in the form in which nodes forward requests to each other. It carries what RESP commands
  * cannot: the shard it is meant for, its deadline, the consistency of a read, the envelope of a session.
  */
+import type { GroupId, NodeId } from "../core/ids.ts";
 import type { Failure } from "../core/reply.ts";
 import type { Operation } from "../data/batch.ts";
 import type { CommandCall } from "../data/contract.ts";
@@ -49,6 +50,13 @@ export function runClientRequest(node: KvorumNode, request: ClientRequest, done:
   else if (firstKey(operation) === undefined) node.executeOn(group, operation, options, done);
   else node.execute(operation, options, done);
 }
+
+/**
+ * Whom the client had better ask next time: the leader. A node that holds no replica of the shard may know none, and names a replica that
+ * has just done something; a client that was not told would stay with it. Null: nobody is known.
+ */
+export const nextToAsk = (node: KvorumNode, group: GroupId): NodeId | null =>
+  node.leaderOf(group) ?? node.redirect(group);
 
 function refuse(node: KvorumNode, { group, operation, write }: ClientRequest): Failure | null {
   const calls = callsOf(operation);

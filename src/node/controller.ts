@@ -1,7 +1,7 @@
 /**
  * Brings what is to what the catalog says should be. Every leader does so for its own group, so there is no controller to
- * fail over: replicas are added as learners, caught up, and take their place by joint consensus; leaderships go back to
- * where they are preferred; the system group's leader creates what a cluster starts with and forgets nodes that left.
+ * fail over: replicas are added as learners, caught up, and take their place by joint consensus; leaderships go to where
+ * they should be (leaderships.ts); the system group's leader creates what a cluster starts with and forgets nodes that left.
  */
 import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
@@ -10,7 +10,8 @@ import type { RaftAdmin } from "../protocols/raft/messages.ts";
 import { isJoint } from "../protocols/raft/configuration.ts";
 import { type CatalogCommand, holdsAnything } from "./catalog/commands.ts";
 import { type Catalog, type CatalogNode, DEFAULT_KEYSPACE } from "./catalog/state.ts";
-import { fittestHeir } from "./heir.ts";
+import { fittestHeir, isCaughtUp } from "./heir.ts";
+import type { Leaderships } from "./leaderships.ts";
 import type { MergingReplica } from "./merging-replica.ts";
 import type { OrderedReplica } from "./ordered-replica.ts";
 import type { Replica } from "./replica.ts";
@@ -26,6 +27,7 @@ export interface ControllerHost {
   isUp(node: NodeId): boolean;
   /** Of the keyspace that every cluster has; null: as many as any keyspace gets. */
   readonly defaultShards: number | null;
+  readonly defaultReplicas: number | null;
   /** Nothing can be written here for now. */
   diskFull(): boolean;
   /** Through the system group, wherever it is led. `done` hears whether it was accepted. */
@@ -33,11 +35,7 @@ export interface ControllerHost {
 }
 
 const INTERVAL_MS = 200;
-/** A learner this close to the end of the log may become a voter, and a voter this close may take over the leadership. */
-const CAUGHT_UP_ENTRIES = 64;
-/** The preferred leader must have been fit for this long before it gets its leadership back: no hand-over to a flapping node. */
-const HAND_BACK_AFTER_MS = 2000;
-const HAND_BACK_RETRY_MS = 5000;
+const GIVE_AWAY_RETRY_MS = 5000;
 
 interface Desired {
   readonly voters: readonly NodeId[];
@@ -46,15 +44,16 @@ interface Desired {
 
 export class Controller {
   readonly #host: ControllerHost;
+  readonly #leaderships: Leaderships;
   /** Groups whose leader (this node) has a change under way. */
   readonly #changing = new Set<GroupId>();
-  readonly #fitSince = new Map<GroupId, Millis>();
   readonly #gaveAwayAt = new Map<GroupId, Millis>();
   readonly #proposing = new Set<string>();
   #stopped = false;
 
-  constructor(host: ControllerHost) {
+  constructor(host: ControllerHost, leaderships: Leaderships) {
     this.#host = host;
+    this.#leaderships = leaderships;
   }
 
   start(): void {
@@ -72,13 +71,14 @@ export class Controller {
 
   run(): void {
     const catalog = this.#host.catalog();
+    this.#leaderships.begin();
     for (const replica of this.#host.replicas()) {
-      if (!replica.isReady) {
-        this.#fitSince.delete(replica.group);
+      if (replica.kind === "merging") {
+        if (replica.isReady) this.#reportHeld(catalog, replica);
         continue;
       }
-      if (replica.kind === "merging") {
-        this.#reportHeld(catalog, replica);
+      if (!replica.isReady) {
+        this.#leaderships.vacate(replica);
         continue;
       }
       const desired = desiredMembers(catalog, replica.group);
@@ -88,7 +88,7 @@ export class Controller {
       }
       if (desired !== null && this.#reconcile(replica, desired)) this.#reportSettled(catalog, replica);
       if (replica.group === SYSTEM_GROUP) this.#tendCatalog(catalog, replica);
-      else if (desired !== null) this.#handBack(catalog, replica);
+      else if (desired !== null) this.#tendLeadership(catalog, replica);
     }
   }
 
@@ -154,44 +154,15 @@ export class Controller {
     const now = this.#host.clock.now();
     const last = this.#gaveAwayAt.get(replica.group);
     const heir = fittestHeir(replica, (node) => this.#host.isUp(node));
-    if (heir === null || (last !== undefined && now - last < HAND_BACK_RETRY_MS)) return;
+    if (heir === null || (last !== undefined && now - last < GIVE_AWAY_RETRY_MS)) return;
     this.#gaveAwayAt.set(replica.group, now);
-    this.#host.logger.info(
-      { group: replica.group, to: heir },
-      "the disk is full: handing the leadership over",
-    );
-    this.#transfer(replica, heir);
+    this.#leaderships.vacate(replica);
+    this.#leaderships.giveAway(replica, heir);
   }
 
-  #transfer(replica: OrderedReplica, to: NodeId): void {
-    replica.administer({ type: "transfer", to }, (outcome) => {
-      if (outcome.ok) return;
-      this.#host.logger.debug(
-        { group: replica.group, error: outcome.error },
-        "the hand-over did not happen; it is tried again",
-      );
-    });
-  }
-
-  /** Leadership goes back to the preferred node once that has been up and caught up for a while. */
-  #handBack(catalog: Catalog, replica: OrderedReplica): void {
-    const preferred = catalog.groups.find((group) => group.id === replica.group)?.replicas[0];
-    const now = this.#host.clock.now();
-    const fit =
-      preferred !== undefined &&
-      preferred !== this.#host.self &&
-      replica.configuration.voters.includes(preferred) &&
-      this.#host.isUp(preferred) &&
-      isCaughtUp(replica, preferred);
-    if (!fit) {
-      this.#fitSince.delete(replica.group);
-      return;
-    }
-    const since = this.#fitSince.get(replica.group) ?? now;
-    this.#fitSince.set(replica.group, since);
-    if (now - since < HAND_BACK_AFTER_MS || this.#changing.has(replica.group)) return;
-    this.#fitSince.set(replica.group, now - HAND_BACK_AFTER_MS + HAND_BACK_RETRY_MS);
-    this.#transfer(replica, preferred);
+  #tendLeadership(catalog: Catalog, replica: OrderedReplica): void {
+    const preferred = catalog.groups.find((group) => group.id === replica.group)?.replicas[0] ?? null;
+    this.#leaderships.tend(replica, preferred, !this.#changing.has(replica.group));
   }
 
   #tendCatalog(catalog: Catalog, system: OrderedReplica): void {
@@ -201,8 +172,13 @@ export class Controller {
       return;
     }
     if (!catalog.keyspaces.some((keyspace) => keyspace.name === DEFAULT_KEYSPACE)) {
-      const shards = this.#host.defaultShards === null ? {} : { shards: this.#host.defaultShards };
-      this.#proposeOnce({ type: "keyspace-create", spec: { name: DEFAULT_KEYSPACE, ...shards } });
+      const { defaultShards, defaultReplicas } = this.#host;
+      const shards = defaultShards === null ? {} : { shards: defaultShards };
+      const replicas = defaultReplicas === null ? {} : { replicas: defaultReplicas };
+      this.#proposeOnce({
+        type: "keyspace-create",
+        spec: { name: DEFAULT_KEYSPACE, ...shards, ...replicas },
+      });
     }
     for (const node of catalog.nodes) {
       const voting = system.configuration.voters.includes(node.id) || catalog.systemVoters.includes(node.id);
@@ -231,11 +207,6 @@ function desiredMembers(catalog: Catalog, group: GroupId): Desired | null {
   }
   const shard = catalog.groups.find((candidate) => candidate.id === group);
   return shard === undefined ? null : { voters: shard.replicas, learners: [] };
-}
-
-function isCaughtUp(replica: OrderedReplica, node: NodeId): boolean {
-  const lag = replica.machine.peersLag().get(node);
-  return lag !== undefined && lag <= CAUGHT_UP_ENTRIES;
 }
 
 const sameNodes = (a: readonly NodeId[], b: readonly NodeId[]): boolean =>

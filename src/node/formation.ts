@@ -384,6 +384,7 @@ function isAddresses(value: unknown): value is NodeAddresses {
     typeof candidate.http === "string" &&
     typeof candidate.peer?.host === "string" &&
     Number.isInteger(candidate.peer?.port) &&
+    (candidate.cluster === undefined || typeof candidate.cluster === "string") &&
     (candidate.zone === undefined || typeof candidate.zone === "string")
   );
 }

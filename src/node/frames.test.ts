@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { CodecError } from "../core/bytes.ts";
 import { groupId } from "../core/ids.ts";
-import { decodePeerFrame, encodeProtocolFrame } from "./frames.ts";
+import { decodePeerFrame, encodeLoadFrame, encodeProtocolFrame } from "./frames.ts";
 
 test("a group's message comes out as it went in, whatever the number of the group and the length of the message", () => {
   for (const group of [1, 127, 128, 300, 2 ** 21, 2 ** 31]) {
@@ -18,4 +18,10 @@ test("a frame that ends within the number of its group is malformed", () => {
   for (let length = 0; length < frame.length; length++) {
     expect(() => decodePeerFrame(frame.subarray(0, length))).toThrow(CodecError);
   }
+});
+
+test("how late a node runs comes out as it went in", () => {
+  for (const lag of [0, 127, 128, 100_000])
+    expect(decodePeerFrame(encodeLoadFrame(lag))).toEqual({ kind: "load", lag });
+  expect(() => decodePeerFrame(Uint8Array.of(...encodeLoadFrame(300), 0))).toThrow(CodecError);
 });

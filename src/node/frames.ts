@@ -6,6 +6,7 @@
  *   admin, admin-result   catalog requests, as JSON: rare, and easier to read in a capture
  *   membership what members tell each other about who is alive: a message of src/membership
  *   channel    publish/subscribe: a message of src/protocols/broadcast, and which guarantee it is of
+ *   load       how late the event loop of the sender runs
  *
  * Requests and their outcomes carry the asking process' epoch, a number drawn at its start: a restarted node counts its
  * requests anew, and must not take a late outcome of its former life for that of a new request.
@@ -28,6 +29,7 @@ const KIND = {
   adminResult: 5,
   membership: 6,
   channel: 7,
+  load: 8,
 } as const;
 
 const CONSISTENCIES: readonly Consistency[] = ["linearizable", "sequential", "stale"];
@@ -71,7 +73,8 @@ export type PeerFrame =
   | { readonly kind: "admin"; readonly epoch: number; readonly id: number; readonly request: unknown }
   | { readonly kind: "admin-result"; readonly epoch: number; readonly id: number; readonly result: unknown }
   | { readonly kind: "membership"; readonly message: Uint8Array }
-  | { readonly kind: "channel"; readonly guarantee: number; readonly message: Uint8Array };
+  | { readonly kind: "channel"; readonly guarantee: number; readonly message: Uint8Array }
+  | { readonly kind: "load"; readonly lag: Millis };
 
 /** By hand, as most frames of an idle cluster are these: they carry heartbeats. */
 export function encodeProtocolFrame(group: GroupId, message: Uint8Array): Uint8Array {
@@ -99,6 +102,14 @@ export function encodeChannelFrame(guarantee: number, message: Uint8Array): Uint
   frame[1] = guarantee;
   frame.set(message, 2);
   return frame;
+}
+
+/** `lag`: whole milliseconds. */
+export function encodeLoadFrame(lag: Millis): Uint8Array {
+  const writer = new ByteWriter(8);
+  writer.u8(KIND.load);
+  writer.varint(lag);
+  return writer.finish();
 }
 
 function varintLength(value: number): number {
@@ -246,6 +257,11 @@ export function decodePeerFrame(bytes: Uint8Array): PeerFrame {
       return { kind: "membership", message: reader.raw(reader.remaining) };
     case KIND.channel:
       return { kind: "channel", guarantee: reader.u8(), message: reader.raw(reader.remaining) };
+    case KIND.load: {
+      const lag = reader.varint();
+      reader.end();
+      return { kind: "load", lag };
+    }
     default:
       throw new CodecError(`unknown frame kind ${kind}`);
   }

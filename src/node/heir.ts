@@ -12,3 +12,11 @@ export function fittestHeir(replica: OrderedReplica, isUp: (node: NodeId) => boo
   }
   return best;
 }
+
+/** A learner this close to the end of the log may become a voter, and a voter this close may take over the leadership. */
+const CAUGHT_UP_ENTRIES = 64;
+
+export function isCaughtUp(replica: OrderedReplica, node: NodeId): boolean {
+  const lag = replica.machine.peersLag().get(node);
+  return lag !== undefined && lag <= CAUGHT_UP_ENTRIES;
+}

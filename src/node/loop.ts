@@ -35,6 +35,20 @@ export class TurnLoop {
     this.#clock.defer(() => this.#end());
   }
 
+  /** Work that nobody else brings anything to: a turn of its own, which ends at once, unless one is under way. */
+  turn(work: () => void): void {
+    if (this.#scheduled) {
+      work();
+      return;
+    }
+    this.#scheduled = true;
+    try {
+      work();
+    } finally {
+      this.#end();
+    }
+  }
+
   #end(): void {
     this.turns++;
     while (this.#dirty.size > 0) {

@@ -5,15 +5,15 @@
  * catalog current -> ready. Each step says what it waits for.
  */
 import { InvariantError, invariant } from "../core/assert.ts";
-import { binaryBytes, CodecError } from "../core/bytes.ts";
+import { CodecError } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP, nodeId } from "../core/ids.ts";
-import { Failure, type Reply } from "../core/reply.ts";
 import type { LogIndex } from "../core/machine.ts";
 import { type Address, DiskError, type Done, type Store, type Transport, type World } from "../core/world.ts";
 import type { Operation } from "../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { History, HistoryLimits } from "../data/history.ts";
+import { zoneDistance } from "../placement/zone-distance.ts";
 import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
 import { StateStore } from "../storage/state/state-store.ts";
 import type {
@@ -22,7 +22,9 @@ import type {
   CallOptions,
   KeyspaceInfo,
   KvorumNode,
+  LeadershipInfo,
   MembershipInfo,
+  NodeInfo,
   NodeMetrics,
   NodeStatus,
   ReplyCallback,
@@ -35,28 +37,17 @@ import { Administration } from "./administration.ts";
 import { CatalogApplier } from "./catalog/applier.ts";
 import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
 import type { CatalogUser } from "./catalog/users.ts";
-import {
-  groupOfOneKey,
-  groupOfTransaction,
-  mergeReplies,
-  NO_TRANSACTIONS,
-  refuseContradiction,
-  refuseEnvelope,
-  refuseMalformed,
-  SESSION_ACROSS_SHARDS,
-  splitByShard,
-} from "./commands.ts";
 import { Channels } from "./channels/channels.ts";
-import { Controller } from "./controller.ts";
-import { Deadlines } from "./deadlines.ts";
-import { failureReply } from "./failures.ts";
+import { Controller, type ControllerHost } from "./controller.ts";
 import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
-import { decodePeerFrame } from "./frames.ts";
+import { decodePeerFrame, encodeLoadFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
 import { TurnLoop } from "./loop.ts";
+import { Leaderships } from "./leaderships.ts";
 import type { MeasuredLegs } from "./explain.ts";
+import { Loads } from "./loads.ts";
 import { legsOf } from "./measured-legs.ts";
 import { Members, noMembership } from "./members.ts";
 import { describeMetrics, MergingTotals } from "./metrics.ts";
@@ -65,13 +56,13 @@ import { Persister } from "./persister.ts";
 import { Pulse } from "./pulse.ts";
 import type { OrderedReplica } from "./ordered-replica.ts";
 import { RecoveredLog } from "./recovered-log.ts";
-import type { Replica } from "./replica.ts";
 import { ReplicaSet } from "./replica-set.ts";
-import { Request, type RequestSpec } from "./request.ts";
+import { Request } from "./request.ts";
+import { Requests, type RequestsHost } from "./requests.ts";
 import { Router } from "./router.ts";
 import { RoutingTable } from "./routing-table.ts";
 import { ShardApplier } from "./shard-applier.ts";
-import { describeKeyspaces, describeStatus } from "./status.ts";
+import { describeKeyspaces, describeNodes, describeStatus } from "./status.ts";
 import { Watches } from "./watches.ts";
 
 /** What is there once the node has its identity and its storage. */
@@ -84,6 +75,7 @@ interface Running {
   readonly router: Router;
   readonly replicas: ReplicaSet;
   readonly controller: Controller;
+  readonly leaderships: Leaderships;
   readonly administration: Administration;
   /** Null: switched off. */
   readonly members: Members | null;
@@ -98,7 +90,7 @@ export class Node implements KvorumNode {
   readonly #options: NodeOptions;
   readonly #transport: Transport;
   readonly #formation: Formation;
-  readonly #deadlines: Deadlines;
+  readonly #requests: Requests;
   readonly #watches: Watches;
   readonly channels: Channels;
   readonly #startedAt: number;
@@ -116,10 +108,10 @@ export class Node implements KvorumNode {
   #waiting: { reason: string; since: number } | null;
   #storageProblem: string | null = null;
   #closing = false;
-  #inFlight = 0;
   #lastProposalTime = 0;
   readonly #gone = new MergingTotals();
-  readonly #counters = { commands: 0, failures: 0, overloaded: 0, leaderChanges: 0, framesDropped: 0 };
+  readonly #loads: Loads;
+  readonly #counters = { leaderChanges: 0, framesDropped: 0 };
 
   private constructor(
     world: World,
@@ -134,15 +126,16 @@ export class Node implements KvorumNode {
     this.#transport = transport;
     this.#identity = identity;
     this.#startedAt = world.clock.now();
+    this.#loads = new Loads(options.loopLag);
     this.#waiting = { reason: "the data directory", since: this.#startedAt };
-    this.#deadlines = new Deadlines(world.clock, (request) => this.#expire(request));
+    this.#requests = new Requests(this.#requestsHost());
     this.#watches = new Watches({
       clock: world.clock,
       limit: options.limits.maxWatches,
       refuses: () => this.#refusesWatches(),
       exists: (group) => this.#table.group(group) !== undefined,
       history: (group) => this.#historyOf(group),
-      ask: (group, after, prefix, done) => this.#askForChanges(group, after, prefix, done),
+      ask: (group, after, prefix, done) => this.#requests.askForChanges(group, after, prefix, done),
     });
     const { clock, random, log: logger } = world;
     this.channels = new Channels({ clock, random, logger, patience: options.requestTimeout });
@@ -195,6 +188,34 @@ export class Node implements KvorumNode {
         done(null, node);
       },
     );
+  }
+
+  #requestsHost(): RequestsHost {
+    const table = (): RoutingTable => this.#table;
+    const catalogCurrent = (): boolean => this.#catalogCurrent;
+    const closing = (): boolean => this.#closing;
+    const waitingFor = (): string => this.#waiting?.reason ?? "nothing";
+    const router = (): Router | null => this.#running?.router ?? null;
+    return {
+      clock: this.#world.clock,
+      requestTimeout: this.#options.requestTimeout,
+      maxInFlight: this.#options.limits.maxInFlight,
+      get table() {
+        return table();
+      },
+      get catalogCurrent() {
+        return catalogCurrent();
+      },
+      get closing() {
+        return closing();
+      },
+      get waitingFor() {
+        return waitingFor();
+      },
+      get router() {
+        return router();
+      },
+    };
   }
 
   // Starting -----------------------------------------------------------------------------------------------------
@@ -275,7 +296,7 @@ export class Node implements KvorumNode {
       log,
       clock,
       logger,
-      () => loop.schedule(),
+      (work) => loop.turn(work),
       (error) => this.#storageFailed(error),
     );
     const loop = new TurnLoop(clock, persister, this.#transport, () => router);
@@ -299,7 +320,7 @@ export class Node implements KvorumNode {
       send: (to, frame) => this.#transport.send(to, frame),
       refusesWrites: () => this.#refusesWrites(),
       scheduleFlush: () => loop.schedule(),
-      watch: (request, timeout) => this.#deadlines.watch(request, timeout),
+      watch: (request, timeout) => this.#requests.deadlines.watch(request, timeout),
     });
     const replicas = new ReplicaSet(
       {
@@ -325,7 +346,7 @@ export class Node implements KvorumNode {
           replicas.onRetired(replica);
         },
         expire: (replica, done) =>
-          this.#internalWrite(
+          this.#requests.internalWrite(
             replica,
             { group: replica.group, operation: { kind: "command", ...internalCall(".expire") }, quorum: 1 },
             done,
@@ -356,7 +377,11 @@ export class Node implements KvorumNode {
                 propose: (call, done) => {
                   const replica = replicas.ordered(group);
                   if (replica?.isLeader === true)
-                    this.#internalWrite(replica, { group, operation: { kind: "command", ...call } }, done);
+                    this.#requests.internalWrite(
+                      replica,
+                      { group, operation: { kind: "command", ...call } },
+                      done,
+                    );
                   else done(null);
                 },
               }),
@@ -372,13 +397,26 @@ export class Node implements KvorumNode {
       table: () => this.#table,
       replica: (group) => replicas.ordered(group),
       isUp: (node) => this.#transport.isUp(node),
+      leadership: (group) => leaderships.describe(group),
       send: (to, frame) => {
         const sent = this.#transport.send(to, frame);
         loop.schedule();
         return sent;
       },
     });
-    const controller = new Controller({
+    const { leadersFollowWrites: follow, rules } = this.#options.placement;
+    const leaderships = new Leaderships({
+      clock,
+      logger,
+      self: identity.node,
+      follow,
+      rules,
+      isUp: (node) => this.#transport.isUp(node),
+      isBusy: (node) => this.#loads.isBusy(clock.now(), node),
+      distance: zoneDistance((id) => this.#table.catalog.nodes.find((node) => node.id === id)?.zone),
+      holds: (group) => replicas.get(group) !== undefined,
+    });
+    const controllerHost: ControllerHost = {
       clock,
       logger,
       self: identity.node,
@@ -389,10 +427,12 @@ export class Node implements KvorumNode {
       change: (command, done) => administration.change(command, (result) => done(result.ok)),
       diskFull: () => persister.full,
       defaultShards: this.#options.defaultShards ?? null,
-    });
+      defaultReplicas: this.#options.defaultReplicas ?? null,
+    };
+    const controller = new Controller(controllerHost, leaderships);
     const members = this.#createMembers(identity, loop);
     const parts = { identity, log, state, persister, loop, router, replicas, controller, administration };
-    this.#running = { ...parts, members };
+    this.#running = { ...parts, leaderships, members };
     this.channels.start({
       self: identity.node,
       life: epoch,
@@ -439,7 +479,7 @@ export class Node implements KvorumNode {
     this.#onCatalog((replicas.ordered(SYSTEM_GROUP)!.applier as CatalogApplier).catalog);
     replicas.openKnown(this.#table.catalog);
     controller.start();
-    this.#deadlines.start();
+    this.#requests.deadlines.start();
     this.#sweep();
     this.#waitFor("a majority of the system group");
     this.#becomeCurrent();
@@ -475,7 +515,7 @@ export class Node implements KvorumNode {
         this.#checkReady();
       },
     );
-    this.#deadlines.watch(request, this.#options.requestTimeout);
+    this.#requests.deadlines.watch(request, this.#options.requestTimeout);
     const system = running.replicas.ordered(SYSTEM_GROUP)!;
     if (system.leader === null) request.fail("no-leader");
     else system.read(request);
@@ -487,8 +527,10 @@ export class Node implements KvorumNode {
     const known = this.#table.catalog.nodes.find((candidate) => candidate.id === node);
     const { addresses } = this.#options;
     if (known === undefined || this.#closing) return;
-    const { peer, resp, http, zone } = known;
-    if (JSON.stringify({ peer, resp, http, zone }) === JSON.stringify(addresses)) return;
+    const { peer, resp, http, cluster, zone } = known;
+    const now = { peer: addresses.peer, resp: addresses.resp, http: addresses.http };
+    const announced = { ...now, cluster: addresses.cluster, zone: addresses.zone };
+    if (JSON.stringify({ peer, resp, http, cluster, zone }) === JSON.stringify(announced)) return;
     running.administration.change({ type: "node-update", node, addresses }, (result) => {
       if (!result.ok) this.#world.clock.setTimer(1000, () => this.#announceAddresses(running));
     });
@@ -586,6 +628,9 @@ export class Node implements KvorumNode {
           case "channel":
             this.channels.onMessage(from, frame.guarantee, frame.message);
             break;
+          case "load":
+            this.#loads.onReport(this.#world.clock.now(), from, frame.lag);
+            break;
         }
       } catch (error) {
         if (!(error instanceof CodecError)) throw error;
@@ -674,71 +719,26 @@ export class Node implements KvorumNode {
     const { identity, replicas } = this.#running!;
     this.#leaderlessSweeps = replicas.ordered(SYSTEM_GROUP)?.leader === null ? this.#leaderlessSweeps + 1 : 0;
     if (this.#leaderlessSweeps >= 2) this.#askWhoIsThere(identity);
+    this.#tellLoad(identity);
     this.#world.clock.setTimer(SWEEP_REPLICAS_MS, () => this.#sweep());
   }
 
-  #expire(request: Request): void {
-    request.giveUp(request.exposed ? "timeout" : request.behind ? "behind" : "no-leader");
+  #tellLoad({ node: self }: EstablishedIdentity): void {
+    const lag = this.#loads.report();
+    if (lag === null) return;
+    for (const { id } of this.#table.catalog.nodes)
+      if (id !== self && this.#transport.isUp(id)) this.#transport.send(id, encodeLoadFrame(lag));
+    this.#running!.loop.schedule();
   }
 
   // Requests -----------------------------------------------------------------------------------------------------
 
   execute(call: CommandCall, options: CallOptions, done: ReplyCallback): void {
-    this.#counters.commands++;
-    const refusal = this.#refuse() ?? refuseMalformed(call) ?? refuseEnvelope(call.spec.access, options);
-    if (refusal !== null) {
-      this.#answer(refusal, done);
-      return;
-    }
-    if (this.#catalogCurrent && options.quorum === undefined) {
-      const group = groupOfOneKey(this.#table, call);
-      if (group !== null) {
-        const { spec, args } = call;
-        this.#submit(group, { kind: "command", spec, args }, spec.access === "write", options, done);
-        return;
-      }
-    }
-    const parts = splitByShard(this.#table, call);
-    if (parts instanceof Failure) {
-      this.#answer(this.#refuseUnlessCurrent([]) ?? parts, done);
-      return;
-    }
-    const contradiction =
-      this.#refuseUnlessCurrent(parts) ?? refuseContradiction(this.#table, parts, options);
-    if (contradiction !== null) {
-      this.#answer(contradiction, done);
-      return;
-    }
-    if (parts.length > 1 && options.envelope?.kind === "session") {
-      this.#answer(SESSION_ACROSS_SHARDS, done);
-      return;
-    }
-    const write = call.spec.access === "write";
-    if (parts.length === 1) {
-      this.#submit(parts[0]!.group, { kind: "command", ...call }, write, options, done);
-      return;
-    }
-    const replies: Reply[] = [];
-    let open = parts.length;
-    parts.forEach((part, i) => {
-      this.#submit(part.group, { kind: "command", ...part.call }, write, options, (reply) => {
-        replies[i] = reply;
-        if (--open === 0) done(mergeReplies(call, parts, replies), null);
-      });
-    });
+    this.#requests.execute(call, options, done);
   }
 
   executeOn(group: GroupId, call: CommandCall, options: CallOptions, done: ReplyCallback): void {
-    this.#counters.commands++;
-    const refusal =
-      this.#refuse() ??
-      this.#refuseUnlessCurrent([{ group }]) ??
-      refuseMalformed(call) ??
-      refuseEnvelope(call.spec.access, options) ??
-      refuseContradiction(this.#table, [{ group, call }], options);
-    if (refusal === null)
-      this.#submit(group, { kind: "command", ...call }, call.spec.access === "write", options, done);
-    else this.#answer(refusal, done);
+    this.#requests.executeOn(group, call, options, done);
   }
 
   transaction(
@@ -747,16 +747,7 @@ export class Node implements KvorumNode {
     options: CallOptions,
     done: ReplyCallback,
   ): void {
-    this.#counters.commands += calls.length;
-    const refusal = this.#refuse() ?? this.#refuseUnlessCurrent([]) ?? refuseEnvelope("write", options);
-    if (refusal !== null) {
-      this.#answer(refusal, done);
-      return;
-    }
-    const group = groupOfTransaction(this.#table, calls, watched);
-    if (group instanceof Failure) this.#answer(group, done);
-    else if (this.#table.merges(group)) this.#answer(NO_TRANSACTIONS, done);
-    else this.#submit(group, { kind: "transaction", calls, watched }, true, options, done);
+    this.#requests.transaction(calls, watched, options, done);
   }
 
   watch(group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle {
@@ -774,104 +765,6 @@ export class Node implements KvorumNode {
     const replica = this.#running?.replicas.get(group);
     if (replica?.kind !== "ordered" || replica.failure !== null || replica.appliedIndex === 0) return null;
     return replica.applier instanceof ShardApplier ? replica.applier.history : null;
-  }
-
-  /** In this turn or a later one. What a lagging replica remembers is as true as what the leader does. */
-  #askForChanges(group: GroupId, after: number, prefix: Uint8Array, done: ReplyCallback): void {
-    const refusal = this.#refuse() ?? this.#refuseUnlessCurrent([]);
-    if (refusal !== null) {
-      this.#answer(refusal, done);
-      return;
-    }
-    const operation = {
-      kind: "command",
-      ...internalCall(".changes", binaryBytes(String(after)), prefix),
-    } as const;
-    this.#submit(group, operation, false, { consistency: "stale" }, done, { leaderOnly: true });
-  }
-
-  #refuse(): Failure | null {
-    if (this.#closing) return failureReply("closing");
-    if (this.#running === null) return this.#starting();
-    if (this.#inFlight >= this.#options.limits.maxInFlight) {
-      this.#counters.overloaded++;
-      return failureReply("overloaded", `${this.#inFlight} requests are under way (maxInFlight).`);
-    }
-    return null;
-  }
-
-  /**
-   * Until the catalog is current, only shards of named keyspaces that merge are served. By an old catalog a key of a newer keyspace
-   * would be one of the default keyspace; its own name it has for good.
-   */
-  #refuseUnlessCurrent(parts: readonly { readonly group: GroupId }[]): Failure | null {
-    if (this.#catalogCurrent) return null;
-    const isKnown = parts.length > 0 && parts.every(({ group }) => this.#table.mergesByName(group));
-    return isKnown ? null : this.#starting();
-  }
-
-  #starting(): Failure {
-    return failureReply("no-leader", `The node is starting: waiting for ${this.#waiting?.reason}.`);
-  }
-
-  #answer(reply: Reply, done: ReplyCallback): void {
-    if (reply instanceof Failure) this.#counters.failures++;
-    done(reply, null);
-  }
-
-  #submit(
-    group: GroupId,
-    operation: Operation,
-    write: boolean,
-    options: CallOptions,
-    done: ReplyCallback,
-    { leaderOnly = false } = {},
-  ): void {
-    const { router } = this.#running!;
-    const timeout = options.timeout ?? this.#options.requestTimeout;
-    const deadline = this.#world.clock.now() + timeout;
-    this.#inFlight++;
-    const { envelope } = options;
-    const request = new Request(
-      {
-        group,
-        operation: envelope === undefined ? operation : { ...operation, envelope },
-        write,
-        consistency: options.consistency ?? "linearizable",
-        atLeast: options.atLeast ?? 0,
-        maxStaleness: options.maxStaleness ?? null,
-        quorum: options.quorum ?? null,
-        deadline,
-      },
-      router.retry,
-      (reply, failure, seen) => {
-        this.#inFlight--;
-        if (failure === null) done(reply, seen);
-        else this.#answer(failureReply(failure.error, failure.detail), done);
-      },
-    );
-    request.leaderOnly = leaderOnly;
-    this.#deadlines.watch(request, timeout);
-    router.submit(request);
-  }
-
-  /** A write that the node itself needs (expiry), at this replica only and without another attempt elsewhere. */
-  #internalWrite(
-    replica: Replica,
-    wanted: Pick<RequestSpec, "group" | "operation" | "quorum">,
-    done: (reply: Reply | null) => void,
-  ): void {
-    if (this.#closing) {
-      done(null);
-      return;
-    }
-    const timeout = this.#options.requestTimeout;
-    const deadline = this.#world.clock.now() + timeout;
-    const request = new Request({ ...wanted, write: true, deadline }, null, (reply, failure) =>
-      done(failure === null ? reply : null),
-    );
-    this.#deadlines.watch(request, timeout);
-    replica.propose(request);
   }
 
   admin(request: AdminRequest, done: (result: AdminResult) => void): void {
@@ -907,7 +800,11 @@ export class Node implements KvorumNode {
   }
 
   leaderOf(group: GroupId): NodeId | null {
-    return this.#running?.replicas.ordered(group)?.leader ?? null;
+    return this.#running?.router.leaderOf(group) ?? null;
+  }
+
+  redirect(group: GroupId): NodeId | null {
+    return this.#running?.router.redirect(group) ?? null;
   }
 
   keyspaces(): readonly KeyspaceInfo[] {
@@ -933,6 +830,11 @@ export class Node implements KvorumNode {
     return legsOf(times, keyspace.quorum.r);
   }
 
+  leaderships(groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void {
+    if (this.#running === null || this.#closing) done([]);
+    else this.#running.administration.leaderships(groups, done);
+  }
+
   status(): NodeStatus {
     const running = this.#running;
     const now = this.#world.clock.now();
@@ -946,9 +848,7 @@ export class Node implements KvorumNode {
           : { reason: this.#waiting.reason, milliseconds: Math.round(now - this.#waiting.since) },
       ready: this.ready,
       uptimeMilliseconds: Math.round(now - this.#startedAt),
-      members: this.#table.catalog.version > 0 ? this.#table.catalog.nodes : this.#identity.members,
-      isUp: (node) => node === this.#identity.node || this.#transport.isUp(node),
-      membershipOf: (node) => running?.members?.stateOf(node) ?? null,
+      ...this.#memberParts(),
       keyspaces: this.keyspaces(),
       groups: this.#table.catalog.groups,
       replicas: running === null ? [] : [...running.replicas.all()],
@@ -960,6 +860,19 @@ export class Node implements KvorumNode {
       },
       loopLagMilliseconds: this.#options.loopLag(),
     });
+  }
+
+  nodes(): readonly NodeInfo[] {
+    return describeNodes(this.#memberParts());
+  }
+
+  #memberParts(): Parameters<typeof describeNodes>[0] {
+    const { catalog } = this.#table;
+    return {
+      members: catalog.version > 0 ? catalog.nodes : this.#identity.members,
+      isUp: (node) => node === this.#identity.node || this.#transport.isUp(node),
+      membershipOf: (node) => this.#running?.members?.stateOf(node) ?? null,
+    };
   }
 
   members(): MembershipInfo {
@@ -977,10 +890,14 @@ export class Node implements KvorumNode {
       gone: this.#gone,
       counters: {
         ...channels.counters,
-        commands_total: this.#counters.commands,
-        refusals_total: this.#counters.failures,
-        overloaded_total: this.#counters.overloaded,
+        commands_total: this.#requests.counters.commands,
+        refusals_total: this.#requests.counters.failures,
+        overloaded_total: this.#requests.counters.overloaded,
         leader_changes_total: this.#counters.leaderChanges,
+        leader_moves_requests_total: running?.leaderships.moves.requests ?? 0,
+        leader_moves_preferred_total: running?.leaderships.moves.preferred ?? 0,
+        leader_moves_disk_full_total: running?.leaderships.moves["disk-full"] ?? 0,
+        requests_forwarded_total: running?.router.forwardedTotal ?? 0,
         peer_frames_dropped_total: this.#counters.framesDropped,
         turns_total: running?.loop.turns ?? 0,
         log_appends_total: log?.appends ?? 0,
@@ -989,7 +906,7 @@ export class Node implements KvorumNode {
       gauges: {
         ...channels.gauges,
         ready: this.ready ? 1 : 0,
-        requests_in_flight: this.#inFlight,
+        requests_in_flight: this.#requests.inFlight,
         requests_waiting_for_leader: running?.router.parkedCount ?? 0,
         requests_forwarded: running?.router.forwardCount ?? 0,
         log_bytes: log?.bytes ?? 0,
@@ -1013,7 +930,7 @@ export class Node implements KvorumNode {
       this.#closing = true;
       this.#formation.close();
       this.channels.close();
-      this.#deadlines.stop();
+      this.#requests.deadlines.stop();
       this.#transport.close(done);
       return;
     }
@@ -1021,13 +938,13 @@ export class Node implements KvorumNode {
     this.#handOver(running, () => {
       this.#closing = true;
       this.#formation.close();
-      this.#deadlines.stop();
+      this.#requests.deadlines.stop();
       this.#watches.closeAll();
       running.replicas.closeAll();
       running.members?.close();
       this.channels.close();
       running.administration.close();
-      this.#deadlines.expireAll();
+      this.#requests.deadlines.expireAll();
       running.loop.schedule();
       this.#world.clock.defer(() => {
         this.#transport.close(() => running.state.close(() => running.log.close(() => done())));

@@ -4,6 +4,7 @@ import type { LogIndex } from "../core/machine.ts";
 import type { Address } from "../core/world.ts";
 import { DEFAULT_SWIM_OPTIONS } from "../membership/index.ts";
 import type { SwimOptions } from "../membership/index.ts";
+import { SEAT_RULES, type SeatRules } from "../placement/leader-seat.ts";
 import type { LogView } from "../protocols/raft/raft.ts";
 import type { NodeAddresses } from "./catalog/state.ts";
 import type { InitialMember } from "./formation.ts";
@@ -23,6 +24,13 @@ export interface MembershipOptions extends Pick<
 > {
   /** False: this node neither probes nor answers probes, and others that do hold it dead. */
   readonly enabled: boolean;
+}
+
+export interface PlacementOptions {
+  /** The leadership of a shard moves to the node through which most of its requests come; false: it stays with the preferred node. */
+  readonly leadersFollowWrites: boolean;
+  /** When it does. Not to be chosen by users. */
+  readonly rules: SeatRules;
 }
 
 export interface NodeLimits {
@@ -60,9 +68,12 @@ export interface NodeOptions {
   readonly requestTimeout: number;
   readonly raft: RaftTimings;
   readonly membership: MembershipOptions;
+  readonly placement: PlacementOptions;
   readonly limits: NodeLimits;
   /** Shards of the keyspace that a new cluster starts with. Default: as many as any keyspace gets. */
   readonly defaultShards?: number;
+  /** Replicas of each of them. Default: as many as any keyspace gets. */
+  readonly defaultReplicas?: number;
   /** The longest delay of the event loop lately, in milliseconds; for the status. */
   readonly loopLag: () => number;
   /** Is told what the replicas do, for the checkers of a simulation. Absent in production. */
@@ -102,6 +113,8 @@ export const DEFAULT_MEMBERSHIP: MembershipOptions = {
   helpers: DEFAULT_SWIM_OPTIONS.helpers,
   suspicionFactor: DEFAULT_SWIM_OPTIONS.suspicionFactor,
 };
+
+export const DEFAULT_PLACEMENT: PlacementOptions = { leadersFollowWrites: true, rules: SEAT_RULES };
 
 const MIB = 1024 * 1024;
 

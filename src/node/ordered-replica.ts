@@ -30,6 +30,7 @@ import type { Configuration } from "../protocols/raft/configuration.ts";
 import type { RaftAdmin, RaftMessage, RaftVocabulary } from "../protocols/raft/messages.ts";
 import type { ShardRecords } from "../storage/state/records.ts";
 import type { Applier, Run } from "./applier.ts";
+import { Demand } from "./demand.ts";
 import { encodeProtocolFrame } from "./frames.ts";
 import type { PeerSnapshots } from "./peer-snapshots.ts";
 import { MachineTimers } from "./machine-timers.ts";
@@ -70,6 +71,8 @@ export type AdminOutcome = { readonly ok: true } | { readonly ok: false; readonl
 export class OrderedReplica {
   readonly kind = "ordered";
   readonly group: GroupId;
+  /** Through which nodes the requests come that this replica decides as a leader. */
+  readonly demand = new Demand();
   readonly #host: ReplicaHost;
   readonly #machine: Raft;
   readonly #applier: Applier;
@@ -194,6 +197,7 @@ export class OrderedReplica {
       );
       return;
     }
+    if (message.type === "read-index") this.demand.question(from);
     this.step({ type: "message", from, message });
   }
 

@@ -35,25 +35,25 @@ export class Persister {
   readonly #log: Appendable;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #wake: () => void;
+  readonly #turn: (work: () => void) => void;
   readonly #onFailed: (error: DiskError) => void;
   #open: Batch = emptyBatch();
   /** One append at a time: what comes meanwhile is the next one. So a refused batch never has a later one before it. */
   #inFlight: Batch | null = null;
   #state: "healthy" | "full" | "failed" = "healthy";
 
-  /** `wake`: something waits for `flush` at the end of this turn. */
+  /** `turn`: does work as a part of a turn, which ends with `flush`. */
   constructor(
     log: Appendable,
     clock: Clock,
     logger: Logger,
-    wake: () => void,
+    turn: (work: () => void) => void,
     onFailed: (error: DiskError) => void,
   ) {
     this.#log = log;
     this.#clock = clock;
     this.#logger = logger;
-    this.#wake = wake;
+    this.#turn = turn;
     this.#onFailed = onFailed;
   }
 
@@ -102,9 +102,10 @@ export class Persister {
   #succeeded(batch: Batch): void {
     if (this.#state === "full") this.#logger.info({}, "the disk has space again: writes go on");
     this.#state = "healthy";
-    for (const { sink, id } of batch.writes) sink.onPersisted(id);
-    // What came meanwhile goes with all that this turn brings, and after its messages.
-    if (this.#open.writes.length > 0) this.#wake();
+    // What waited for this write leaves now. Records that came meanwhile follow at the turn's end, after its messages.
+    this.#turn(() => {
+      for (const { sink, id } of batch.writes) sink.onPersisted(id);
+    });
   }
 
   /** Nothing of the batch was written: it goes back to the front and is tried again, together with what came since. */

@@ -27,6 +27,8 @@ export interface RequestSpec {
   /** On how many replicas of a merging keyspace a write has to be, of how many a read; null: what the keyspace says. */
   readonly quorum?: number | null;
   readonly deadline: Millis;
+  /** The node that passed it on; null: it came in here. */
+  readonly origin?: NodeId | null;
 }
 
 let lastSequence = 0;
@@ -57,6 +59,7 @@ export class Request {
   readonly maxStaleness: Millis | null;
   readonly quorum: number | null;
   readonly deadline: Millis;
+  readonly origin: NodeId | null;
   /** It may have been ordered somewhere: from now on a passed deadline is indefinite. */
   exposed = false;
   settled = false;
@@ -81,6 +84,7 @@ export class Request {
     this.maxStaleness = wanted.maxStaleness ?? null;
     this.quorum = wanted.quorum ?? null;
     this.deadline = wanted.deadline;
+    this.origin = wanted.origin ?? null;
     this.#retry = retry;
     this.#done = done;
   }

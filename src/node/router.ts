@@ -4,6 +4,7 @@
  */
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 import type { GroupId, NodeId } from "../core/ids.ts";
+import type { Millis } from "../core/machine.ts";
 import type { Seen } from "../core/seen.ts";
 import { MapReply, type Reply, SetReply } from "../core/reply.ts";
 import type { Clock } from "../core/world.ts";
@@ -51,6 +52,16 @@ interface Outgoing {
 interface Forward {
   readonly request: Request;
   readonly peer: NodeId;
+  /** Null: a read, or to a keyspace that merges. */
+  readonly lane: Lane | null;
+}
+
+/** This node's writes for one group that are on their way to one other node. */
+interface Lane {
+  readonly peer: NodeId;
+  open: number;
+  /** Since then later writes wait, as the group is led elsewhere now. */
+  blockedAt: Millis | null;
 }
 
 /** Errors after which another attempt may find a leader that can do it. All of them are definite. */
@@ -66,19 +77,30 @@ const RETRIED_IF_REPEATABLE: ReadonlySet<ErrorCode> = new Set(["unknown", "stora
 
 const RETRY_INTERVAL_MS = 20;
 
+/** So long a write waits for earlier ones that went to a former leader: long enough for one that answers, not for one that is lost. */
+const PATIENCE_OF_WRITES_MS = 250;
+
 export class Router {
   readonly #host: RouterHost;
   readonly #forwards = new Map<number, Forward>();
   readonly #outgoing = new Map<NodeId, Outgoing>();
   readonly #answers = new Map<NodeId, ResponseFrameBuilder>();
   readonly #seen = new SeenRequests();
-  /** What the last refusal said about a group of which this node has no replica. */
+  /** Who leads a group of which this node has no replica, as the last refusal said or the last write showed. */
   readonly #hints = new Map<GroupId, NodeId>();
+  /** Who has done what was forwarded last for a group of which this node has no replica, until a redirect has named it. */
+  readonly #served = new Map<GroupId, NodeId>();
   #nextId = 1;
+  #turn = 0;
   #parked: Request[] = [];
   /** Groups with parked writes: later writes wait behind them. */
   readonly #parkedWrites = new Set<GroupId>();
   #retryTimer = false;
+  readonly #lanes = new Map<GroupId, Lane>();
+  /** A lane for which writes have waited is empty now. */
+  #laneCleared = false;
+  /** Requests sent to another node since the start, each attempt counted. */
+  forwardedTotal = 0;
 
   constructor(host: RouterHost) {
     this.#host = host;
@@ -90,6 +112,32 @@ export class Router {
 
   get forwardCount(): number {
     return this.#forwards.size;
+  }
+
+  /** As far as this node knows: by its replica, else by what others have answered. */
+  leaderOf(group: GroupId): NodeId | null {
+    const replica = this.#host.replica(group);
+    if (replica === undefined) return this.#hints.get(group) ?? null;
+    return replica.kind === "ordered" ? replica.leader : null;
+  }
+
+  /**
+   * Whom a caller should ask in place of this node; null: this node.
+   *
+   * Who follows redirects never goes in a circle. A replica names the leader of its present term, and that one has taken the term before
+   * anybody could hear of it: if it leads no more when it is asked, it can only name the leader of a later term. So each step of the way
+   * has an election of its own. What a node without a replica has heard may be older than what the others know, in either direction; it
+   * names a node only after that one has done something for the group, and then has to see it do the next thing before it names it again.
+   */
+  redirect(group: GroupId): NodeId | null {
+    const replica = this.#host.replica(group);
+    let target: NodeId | null = null;
+    if (replica === undefined) {
+      target = this.#served.get(group) ?? null;
+      this.#served.delete(group);
+    } else if (replica.kind === "ordered") target = replica.leader;
+    const { self } = this.#host;
+    return target !== null && target !== self && this.#host.isUp(target) ? target : null;
   }
 
   submit(request: Request): void {
@@ -133,9 +181,12 @@ export class Router {
       return;
     }
     if (replica?.isLeader === true) {
+      if (this.#waitsForEarlier(request, this.#host.self)) return;
       const refusal = this.#host.refusesWrites();
-      if (refusal === null) replica.propose(request);
-      else request.fail(refusal.error, refusal.detail);
+      if (refusal === null) {
+        replica.demand.write(request.origin ?? this.#host.self);
+        replica.propose(request);
+      } else request.fail(refusal.error, refusal.detail);
       return;
     }
     this.#sendToLeader(request, replica);
@@ -147,7 +198,10 @@ export class Router {
     else if (request.consistency === "linearizable" || this.#isTooStale(request, replica)) {
       // A follower asks its leader for the read index and then serves the read from its own state.
       if (replica.leader === null) this.#park(request);
-      else replica.read(request);
+      else {
+        replica.demand.read(request.origin ?? this.#host.self, this.#turn);
+        replica.read(request);
+      }
     } else if (replica.appliedIndex > 0) replica.readLocal(request);
     else this.#sendToLeader(request, replica);
   }
@@ -165,7 +219,45 @@ export class Router {
     }
     const target = this.#target(request.group, replica);
     if (target === null) this.#park(request);
-    else this.#forward(request, target);
+    else if (!request.write) this.#forward(request, target);
+    else if (!this.#waitsForEarlier(request, target))
+      this.#forward(request, target, this.#laneTo(target, request.group));
+  }
+
+  /**
+   * The leadership has moved while writes were on their way: what the former leader refuses of them has to come before this one. Parks it
+   * until they are answered.
+   */
+  #waitsForEarlier(request: Request, to: NodeId): boolean {
+    const lane = this.#lanes.get(request.group);
+    if (lane === undefined || lane.peer === to || lane.open === 0 || request.forwarded) return false;
+    const now = this.#host.clock.now();
+    lane.blockedAt ??= now;
+    if (now - lane.blockedAt > PATIENCE_OF_WRITES_MS) return false;
+    this.#park(request);
+    return true;
+  }
+
+  #laneTo(peer: NodeId, group: GroupId): Lane {
+    let lane = this.#lanes.get(group);
+    if (lane === undefined || lane.peer !== peer) {
+      lane = { peer, open: 0, blockedAt: null };
+      this.#lanes.set(group, lane);
+    }
+    return lane;
+  }
+
+  #forget(id: number, { lane }: Forward): void {
+    this.#forwards.delete(id);
+    if (lane === null || --lane.open > 0 || lane.blockedAt === null) return;
+    lane.blockedAt = null;
+    this.#laneCleared = true;
+  }
+
+  #retryIfCleared(): void {
+    if (!this.#laneCleared) return;
+    this.#laneCleared = false;
+    this.retryParked();
   }
 
   #target(group: GroupId, replica: OrderedReplica | undefined): NodeId | null {
@@ -176,14 +268,16 @@ export class Router {
     return this.#otherHolder(group);
   }
 
-  #forward(request: Request, peer: NodeId): void {
+  #forward(request: Request, peer: NodeId, lane: Lane | null = null): void {
     let outgoing = this.#outgoing.get(peer);
     if (outgoing === undefined) {
       outgoing = { builder: new RequestFrameBuilder(this.#host.epoch), ids: [] };
       this.#outgoing.set(peer, outgoing);
     }
     const id = this.#nextId++;
-    this.#forwards.set(id, { request, peer });
+    if (lane !== null) lane.open++;
+    this.forwardedTotal++;
+    this.#forwards.set(id, { request, peer, lane });
     outgoing.ids.push(id);
     outgoing.builder.add({
       id,
@@ -202,6 +296,7 @@ export class Router {
 
   /** The end of a turn: one frame of requests and one of responses per peer. */
   flush(): void {
+    this.#turn++;
     for (const [peer, outgoing] of this.#outgoing) {
       if (outgoing.ids.length > 0) this.#flushTo(peer, outgoing);
     }
@@ -220,7 +315,7 @@ export class Router {
       if (sent) {
         if (forward.request.write) forward.request.exposed = true;
       } else {
-        this.#forwards.delete(id);
+        this.#forget(id, forward);
         this.#park(forward.request);
       }
     }
@@ -269,10 +364,20 @@ export class Router {
     for (const { id, outcome } of responses) {
       const forward = this.#forwards.get(id);
       if (forward === undefined) continue;
-      this.#forwards.delete(id);
-      if (outcome.ok) forward.request.succeed(outcome.reply, outcome.seen);
-      else forward.request.fail(outcome.error, outcome.detail, outcome.leader);
+      this.#forget(id, forward);
+      if (outcome.ok) {
+        this.#learn(forward);
+        forward.request.succeed(outcome.reply, outcome.seen);
+      } else forward.request.fail(outcome.error, outcome.detail, outcome.leader);
     }
+    this.#retryIfCleared();
+  }
+
+  #learn({ request: { group, write }, peer }: Forward): void {
+    if (this.#host.replica(group) !== undefined) return;
+    this.#served.set(group, peer);
+    // A read is also answered by those who follow.
+    if (write && !this.#host.merges(group)) this.#hints.set(group, peer);
   }
 
   /** Requests of another node. They are answered, once each, and never passed on. */
@@ -281,7 +386,7 @@ export class Router {
     for (const { id, timeout, ...asked } of requests) {
       if (!this.#seen.isNew(from, epoch, id)) continue;
       const { write } = asked;
-      const wanted = { ...asked, deadline: now + timeout };
+      const wanted = { ...asked, deadline: now + timeout, origin: from };
       const request = new Request(wanted, null, (reply, failure, seen) => {
         this.#answer(from, epoch, {
           id,
@@ -312,15 +417,16 @@ export class Router {
   onPeerDown(peer: NodeId): void {
     for (const [id, forward] of this.#forwards) {
       if (forward.peer !== peer) continue;
-      this.#forwards.delete(id);
+      this.#forget(id, forward);
       forward.request.fail(forward.request.exposed ? "unknown" : "not-leader");
     }
+    this.#retryIfCleared();
   }
 
   /** Drops what only serves requests that are settled by now. */
   sweep(): void {
-    for (const [id, { request }] of this.#forwards) {
-      if (request.settled) this.#forwards.delete(id);
+    for (const [id, forward] of this.#forwards) {
+      if (forward.request.settled) this.#forget(id, forward);
     }
     this.#parked = this.#parked.filter((request) => !request.settled);
   }

@@ -1,7 +1,7 @@
 /** What a node tells about itself and its cluster. */
 import { type GroupId, type NodeId, SYSTEM_GROUP } from "../core/ids.ts";
 import type { Millis } from "../core/machine.ts";
-import type { KeyspaceInfo, MemberState, NodeStatus, ReplicaStatus } from "./api.ts";
+import type { KeyspaceInfo, MemberState, NodeInfo, NodeStatus, ReplicaStatus } from "./api.ts";
 import type { Catalog, CatalogGroup, CatalogNode } from "./catalog/state.ts";
 import type { Identity } from "./formation.ts";
 import type { MergingReplica } from "./merging-replica.ts";
@@ -24,18 +24,36 @@ export function describeKeyspaces(
   }));
 }
 
-interface StatusParts extends Pick<
-  NodeStatus,
-  "version" | "waiting" | "ready" | "uptimeMilliseconds" | "keyspaces" | "storage" | "loopLagMilliseconds"
-> {
+interface MemberParts {
+  readonly members: readonly CatalogNode[];
+  isUp(node: NodeId): boolean;
+  membershipOf(node: NodeId): MemberState | null;
+}
+
+export const describeNodes = ({ members, isUp, membershipOf }: MemberParts): readonly NodeInfo[] =>
+  members.map(({ id, name, resp, http, peer, cluster }) => ({
+    id,
+    name,
+    resp,
+    http,
+    peer: `${peer.host}:${peer.port}`,
+    ...(cluster === undefined ? {} : { cluster }),
+    up: isUp(id),
+    membership: membershipOf(id),
+  }));
+
+interface StatusParts
+  extends
+    MemberParts,
+    Pick<
+      NodeStatus,
+      "version" | "waiting" | "ready" | "uptimeMilliseconds" | "keyspaces" | "storage" | "loopLagMilliseconds"
+    > {
   /** By the node's clock. */
   readonly now: Millis;
   readonly identity: Identity;
-  readonly members: readonly CatalogNode[];
   readonly groups: readonly CatalogGroup[];
   readonly replicas: readonly Replica[];
-  isUp(node: NodeId): boolean;
-  membershipOf(node: NodeId): MemberState | null;
 }
 
 export function describeStatus(parts: StatusParts): NodeStatus {
@@ -48,15 +66,7 @@ export function describeStatus(parts: StatusParts): NodeStatus {
     waiting: parts.waiting,
     ready: parts.ready,
     uptimeMilliseconds: parts.uptimeMilliseconds,
-    nodes: parts.members.map((member) => ({
-      id: member.id,
-      name: member.name,
-      resp: member.resp,
-      http: member.http,
-      peer: `${member.peer.host}:${member.peer.port}`,
-      up: parts.isUp(member.id),
-      membership: parts.membershipOf(member.id),
-    })),
+    nodes: describeNodes(parts),
     keyspaces: parts.keyspaces,
     replicas: parts.replicas
       .map((replica) => describeReplica(replica, parts.groups, parts.now, identity.node))

@@ -40,3 +40,12 @@ export function hashSlot(key: Uint8Array): number {
 export function shardOfSlot(slot: number, shards: number): number {
   return Math.floor((slot * shards) / SLOTS);
 }
+
+/** The slots of a shard: the first and the last of them. `shards` is at most `SLOTS`. */
+export function slotsOfShard(
+  shard: number,
+  shards: number,
+): { readonly first: number; readonly last: number } {
+  const firstOf = (number: number): number => Math.ceil((number * SLOTS) / shards);
+  return { first: firstOf(shard), last: firstOf(shard + 1) - 1 };
+}

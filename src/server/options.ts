@@ -6,9 +6,15 @@
  */
 import { z } from "zod";
 import type { Address } from "../core/world.ts";
-import { DEFAULT_MEMBERSHIP, DEFAULT_NODE_LIMITS, DEFAULT_TIMINGS } from "../node/options.ts";
+import {
+  DEFAULT_MEMBERSHIP,
+  DEFAULT_NODE_LIMITS,
+  DEFAULT_PLACEMENT,
+  DEFAULT_TIMINGS,
+} from "../node/options.ts";
 import { LOG_LEVELS } from "./log-levels.ts";
 import { isLoopback, parseAddress, parseBytes } from "./notation.ts";
+import { planProblems } from "./processes/plan.ts";
 import { DEFAULT_OPTIONS as DEFAULT_RESP_OPTIONS } from "./resp/options.ts";
 
 export { formatAddress } from "./notation.ts";
@@ -121,6 +127,17 @@ const count = (fallback: number, min: number, max: number, unit: string, descrip
       placeholder: "count",
     });
 
+const optionalCount = (min: number, max: number, unit: string, description: string) =>
+  z
+    .preprocess(number, z.int().min(min).max(max).nullable())
+    .default(null)
+    .register(info, {
+      description,
+      expects: `a whole number from ${min} to ${max}`,
+      unit,
+      placeholder: "count",
+    });
+
 const byteCount = (fallback: number, min: number, description: string) =>
   z
     .preprocess(size, z.int().min(min))
@@ -179,11 +196,43 @@ const schema = z.strictObject({
   respPort: port(7410, "Where Redis clients connect."),
   httpPort: port(7411, "Where /health, /metrics and /v1 are served."),
   peerPort: port(7412, "Where the other nodes connect."),
+  clusterPort: z.preprocess(number, z.int().min(0).max(65_535).nullable()).default(null).register(info, {
+    description:
+      "Where Redis clients connect that know Redis Cluster: they are told which node leads a key, and go there. Its limits are those of respPort, counted apart. Without it there is no such port.",
+    expects: "a port number from 0 to 65535 (0: any free port)",
+    placeholder: "port",
+  }),
+  clusterKeyspace: z.string().regex(NAME_PATTERN).default("default").register(info, {
+    description:
+      "Whose leaders the clients of clusterPort are told of; keys of other keyspaces are forwarded. The same on all nodes.",
+    expects: "the name of a keyspace",
+    placeholder: "keyspace",
+  }),
   zone: z.string().regex(NAME_PATTERN).nullable().default(null).register(info, {
     description:
       "Where the node stands: a rack, a building, a data centre. Replicas of a shard go to different zones, where there are several.",
     expects: "1 to 63 letters, digits, dots, dashes or underscores, starting with a letter or digit",
     placeholder: "zone",
+  }),
+  processes: count(
+    1,
+    1,
+    256,
+    "processes",
+    "How many nodes run on this machine, each a process with a directory and ports of its own; they share respPort. See docs/CORES.md.",
+  ),
+  processPortStride: count(
+    10,
+    1,
+    10_000,
+    "ports",
+    "With several processes: how far the ports of one lie above those of the one before. The same on all machines that found a cluster together.",
+  ),
+  processRespPort: z.preprocess(number, z.int().min(0).max(65_535).nullable()).default(null).register(info, {
+    description:
+      "With several processes: the port for Redis clients that the first has to itself, besides the shared respPort. None: four above respPort.",
+    expects: "a port number from 0 to 65535 (0: any free port)",
+    placeholder: "port",
   }),
   initial: z
     .preprocess(members, z.array(namedAddress))
@@ -201,6 +250,18 @@ const schema = z.strictObject({
     expects: "a list of HOST:PEER-PORT",
     placeholder: "host:port,...",
   }),
+  defaultShards: optionalCount(
+    1,
+    1_024,
+    "shards",
+    "Of the keyspace default, when this node founds a cluster. None: 8, and with several processes four for each process that founds.",
+  ),
+  defaultReplicas: optionalCount(
+    1,
+    16,
+    "replicas",
+    "Of the keyspace default, when this node founds a cluster. None: 3, or as many as there are nodes; with several processes, as there are machines.",
+  ),
   insecure: toggle(
     false,
     "Allows listening beyond this machine without TLS, and while there are no users without a login: whoever reaches a port can read and write.",
@@ -382,6 +443,12 @@ const schema = z.strictObject({
       "Leaders serve linearizable reads by lease, without asking their followers each time. Assumes clocks that run at nearly the same rate.",
     ),
   }),
+  placement: z.strictObject({
+    leadersFollowWrites: toggle(
+      DEFAULT_PLACEMENT.leadersFollowWrites,
+      "The leadership of a shard moves to the node through which most of its requests come; `kvorum explain` says why a leader sits where it sits. Off: it stays with the node that the catalog prefers.",
+    ),
+  }),
   membership: z.strictObject({
     enabled: toggle(
       DEFAULT_MEMBERSHIP.enabled,
@@ -492,11 +559,14 @@ export function contradictions(options: ServerOptions): readonly Contradiction[]
       advice: "say under which name or address others reach this node: advertiseHost (--advertise-host)",
     });
   }
-  const ports = [options.respPort, options.httpPort, options.peerPort].filter((value) => value !== 0);
+  const { respPort, httpPort, peerPort, clusterPort } = options;
+  const given = { respPort, httpPort, peerPort, ...(clusterPort === null ? {} : { clusterPort }) };
+  const ports = Object.values(given).filter((value) => value !== 0);
   if (new Set(ports).size !== ports.length) {
+    const named = Object.entries(given).map(([name, value]) => `${name} ${value}`);
     found.push({
-      options: ["respPort", "httpPort", "peerPort"],
-      problem: `respPort ${options.respPort}, httpPort ${options.httpPort} and peerPort ${options.peerPort} are not all different`,
+      options: Object.keys(given),
+      problem: `${named.slice(0, -1).join(", ")} and ${named.at(-1)} are not all different`,
       advice: "give each door a port of its own",
     });
   }
@@ -507,6 +577,7 @@ export function contradictions(options: ServerOptions): readonly Contradiction[]
       advice: "keep one of initial and join",
     });
   }
+  found.push(...planProblems(options));
   const names = options.initial.map((member) => member.name);
   if (new Set(names).size !== names.length) {
     found.push({

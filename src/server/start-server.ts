@@ -1,5 +1,5 @@
 /** One server process: the real world, a node in it, and the doors in front. */
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { isAbsolute, resolve } from "node:path";
 import type { Address, Logger, World } from "../core/world.ts";
 import type { KvorumNode } from "../node/api.ts";
@@ -7,7 +7,7 @@ import type { Identity } from "../node/formation.ts";
 import { loadIdentity } from "../node/identity.ts";
 import { Node } from "../node/node.ts";
 import { MAX_OPERATION_BYTES } from "../node/sizes.ts";
-import type { NodeOptions } from "../node/options.ts";
+import { DEFAULT_PLACEMENT, type NodeOptions } from "../node/options.ts";
 import { NodeDisk } from "../storage/disk/node-disk.ts";
 import { lockDirectory } from "../storage/directory.ts";
 import { openLevelStore } from "../storage/state/level-store.ts";
@@ -27,7 +27,14 @@ import { TlsFilesIdentity } from "./security/tls-files.ts";
 export interface RunningServer {
   readonly node: KvorumNode;
   /** Null: that door is closed. */
-  readonly addresses: { readonly resp: string | null; readonly http: string | null; readonly peer: string };
+  readonly addresses: {
+    readonly resp: string | null;
+    readonly cluster: string | null;
+    readonly http: string | null;
+    readonly peer: string;
+  };
+  /** A connection of a Redis client that came in elsewhere, as if it had come in at the RESP port. Nothing of it was read yet. */
+  take(socket: Socket): void;
   /** With an adminPasswordFile: once somebody can log in. */
   readonly administered?: Promise<void>;
   /** The node can never serve from its directory (corruption, a failed disk): why. Called at most once. */
@@ -35,7 +42,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** Which doors a node has besides the one for its peers. */
+/** Which doors a node has besides the one for its peers, and the one for cluster-aware clients that its options may name. */
 export interface Doors {
   readonly resp: boolean;
   readonly http: boolean;
@@ -71,6 +78,7 @@ export async function startServer(
     };
     const ports = {
       resp: doors.resp ? await settlePort(options.host, options.respPort) : null,
+      cluster: options.clusterPort === null ? null : await settlePort(options.host, options.clusterPort),
       http: doors.http ? await settlePort(options.host, options.httpPort) : null,
       peer: await settlePort(options.host, options.peerPort),
     };
@@ -94,10 +102,14 @@ export async function startServer(
     if (http !== null) undo.push(() => http.close());
     const resp = ports.resp === null ? null : await openResp(behind, options, ports.resp);
     if (resp !== null) undo.push(() => new Promise((done) => resp.close(done)));
+    const cluster =
+      ports.cluster === null ? null : await openResp(behind, options, ports.cluster, options.clusterKeyspace);
+    if (cluster !== null) undo.push(() => new Promise((done) => cluster.close(done)));
 
     return {
       node,
-      addresses: addressesOf(options, ports, http, resp),
+      addresses: addressesOf(options, ports, http, resp, cluster),
+      take: (socket) => (resp === null ? void socket.destroy() : resp.take(socket)),
       onFatal: (callback) => fatal.listen(callback),
       ...(administrator === null ? {} : { administered: administrator.known }),
       close: () => closeAll(undo),
@@ -120,6 +132,7 @@ function openTls({ tls: { cert, key, ca } }: ServerOptions, log: Logger): TlsFil
 
 interface Ports {
   readonly resp: number | null;
+  readonly cluster: number | null;
   readonly http: number | null;
   readonly peer: number;
 }
@@ -146,6 +159,7 @@ function nodeOptions(
       peer,
       resp: ports.resp === null ? "" : formatAddress({ host, port: ports.resp }),
       http: ports.http === null ? "" : formatAddress({ host, port: ports.http }),
+      ...(ports.cluster === null ? {} : { cluster: formatAddress({ host, port: ports.cluster }) }),
       ...(options.zone === null ? {} : { zone: options.zone }),
     },
     initial: alone
@@ -158,6 +172,9 @@ function nodeOptions(
     requestTimeout: options.limits.requestTimeout,
     raft: options.raft,
     membership: options.membership,
+    placement: { ...DEFAULT_PLACEMENT, ...options.placement },
+    ...(options.defaultShards === null ? {} : { defaultShards: options.defaultShards }),
+    ...(options.defaultReplicas === null ? {} : { defaultReplicas: options.defaultReplicas }),
     limits: {
       maxInFlight: options.limits.maxInFlight,
       maxOverlayBytes: options.limits.maxOverlayBytes,
@@ -210,10 +227,17 @@ function openHttp(
   return startHttpServer(node, { host, port, allowedHosts, corsOrigins, openMetrics, ...behind }, log);
 }
 
-async function openResp(behind: Behind, options: ServerOptions, port: number): Promise<RespServer> {
+/** With a keyspace: a port for cluster-aware clients. */
+async function openResp(
+  behind: Behind,
+  options: ServerOptions,
+  port: number,
+  clusterKeyspace?: string,
+): Promise<RespServer> {
   const { limits } = options;
   const server = createRespServer({
     ...behind,
+    ...(clusterKeyspace === undefined ? {} : { clusterKeyspace }),
     host: options.host,
     port,
     options: {
@@ -239,9 +263,11 @@ function addressesOf(
   ports: Ports,
   http: HttpServer | null,
   resp: RespServer | null,
+  cluster: RespServer | null,
 ): RunningServer["addresses"] {
   return {
     resp: resp?.address ?? null,
+    cluster: cluster?.address ?? null,
     http: http === null ? null : formatAddress(http.address),
     peer: formatAddress({ host: options.host, port: ports.peer }),
   };

@@ -3,12 +3,13 @@
  * their combinations come too (FoundationDB calls it buggify). None of them changes code: they are limits, timings and
  * manners of the world that a user could have as well.
  */
+import { DEFAULT_PLACEMENT } from "../node/options.ts";
 import type { ClusterOptions } from "./simulated-cluster.ts";
 import type { SimulatedRandom } from "./simulated-random.ts";
 
 type Turned = Pick<
   ClusterOptions,
-  "network" | "disk" | "limits" | "raft" | "tcp" | "membership" | "requestTimeout"
+  "network" | "disk" | "limits" | "raft" | "tcp" | "membership" | "placement" | "requestTimeout"
 >;
 
 interface Knob {
@@ -94,6 +95,24 @@ export const KNOBS = {
     meaning: "a connection on which nothing is heard is never given up",
     turn: () => ({ network: { silenceCloses: false } }),
   },
+  "restless-leaders": {
+    meaning: "leaderships follow requests from node to node several times a second",
+    turn: (random) => ({
+      placement: {
+        rules: {
+          ...DEFAULT_PLACEMENT.rules,
+          halfLife: random.integer(100, 500),
+          minimalRate: 0.2,
+          clearlyLess: 0.95,
+          sustained: 0,
+          lingering: 500,
+          coolDown: 100,
+          longestCoolDown: 400,
+          retryAfter: 300,
+        },
+      },
+    }),
+  },
 } as const satisfies Record<string, Knob>;
 
 type KnobName = keyof typeof KNOBS;
@@ -126,6 +145,7 @@ function merge(one: Turned, other: Turned): Turned {
     limits: { ...one.limits, ...other.limits },
     raft: { ...one.raft, ...other.raft },
     membership: { ...one.membership, ...other.membership },
+    placement: { ...one.placement, ...other.placement },
     tcp: { ...one.tcp, ...other.tcp },
   };
 }

@@ -1,6 +1,6 @@
 /** A cluster in virtual time: `src/node` unchanged on simulated machines. Everything follows from the seed. */
 import type { Logger } from "../core/world.ts";
-import type { MembershipOptions, NodeLimits, RaftTimings } from "../node/options.ts";
+import type { MembershipOptions, NodeLimits, PlacementOptions, RaftTimings } from "../node/options.ts";
 import type { DiskFaults } from "../storage/disk/disk-faults.ts";
 import type { NetworkFaults } from "../transport/network-faults.ts";
 import type { TcpOptions } from "../transport/options.ts";
@@ -21,6 +21,7 @@ export interface ClusterOptions {
   readonly limits?: Partial<NodeLimits>;
   readonly raft?: Partial<RaftTimings>;
   readonly membership?: Partial<MembershipOptions>;
+  readonly placement?: Partial<PlacementOptions>;
   readonly tcp?: Partial<TcpOptions>;
   /** Of the keyspace `default`. */
   readonly defaultShards?: number;
@@ -149,6 +150,7 @@ export class SimulatedCluster {
         limits: this.#options.limits ?? {},
         raft: this.#options.raft ?? {},
         membership: this.#options.membership ?? {},
+        placement: this.#options.placement ?? {},
         defaultShards: this.#options.defaultShards ?? null,
         requestTimeout: this.#options.requestTimeout ?? 2000,
         observe: (event) => this.#observe(name, event),

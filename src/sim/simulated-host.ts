@@ -7,10 +7,12 @@ import { Node } from "../node/node.ts";
 import {
   DEFAULT_MEMBERSHIP,
   DEFAULT_NODE_LIMITS,
+  DEFAULT_PLACEMENT,
   DEFAULT_TIMINGS,
   type MembershipOptions,
   type NodeLimits,
   type NodeOptions,
+  type PlacementOptions,
   type RaftTimings,
   type ReplicaEvent,
 } from "../node/options.ts";
@@ -32,6 +34,7 @@ export interface HostOptions {
   readonly limits: Partial<NodeLimits>;
   readonly raft: Partial<RaftTimings>;
   readonly membership: Partial<MembershipOptions>;
+  readonly placement: Partial<PlacementOptions>;
   readonly defaultShards: number | null;
   /** Milliseconds that a request may take. */
   readonly requestTimeout: number;
@@ -82,6 +85,8 @@ export class SimulatedHost {
   /** Milliseconds of this process's clock per millisecond, before any drift that a fault adds. */
   #rate = 1;
   #armed: ArmedCrash | null = null;
+  /** How late its event loop is said to run, in milliseconds: turns take no time here. */
+  loopLag = 0;
   /** Why the last start came to nothing. */
   refusal: string | null = null;
 
@@ -252,8 +257,9 @@ export class SimulatedHost {
       requestTimeout: this.#options.requestTimeout,
       raft: { ...DEFAULT_TIMINGS, ...this.#options.raft },
       membership: { ...DEFAULT_MEMBERSHIP, ...this.#options.membership },
+      placement: { ...DEFAULT_PLACEMENT, ...this.#options.placement },
       ...(this.#options.defaultShards === null ? {} : { defaultShards: this.#options.defaultShards }),
-      loopLag: () => 0,
+      loopLag: () => this.loopLag,
       observe: this.#options.observe,
       limits: { ...DEFAULT_NODE_LIMITS, ...SMALL_LIMITS, ...this.#options.limits },
     };

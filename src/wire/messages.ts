@@ -58,7 +58,7 @@ export type NodeMessage =
       readonly type: "reply";
       readonly id: number;
       readonly reply: Reply;
-      /** Who leads the group, where the node knows it. */
+      /** Who leads the group, or at least is closer to it than the node that answers, where that one knows it. */
       readonly leader: NodeId | null;
       /** The reply shows all of that of its shard. */
       readonly seen: Seen;

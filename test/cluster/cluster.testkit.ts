@@ -14,6 +14,8 @@ export interface Ports {
   readonly resp: number;
   readonly http: number;
   readonly peer: number;
+  /** For cluster-aware clients, where the cluster is made with such ports. */
+  readonly cluster: number;
 }
 
 export class TestNode {
@@ -82,6 +84,12 @@ export class TestNode {
     }
   }
 
+  /** A number of its `/metrics`. */
+  async metric(name: string): Promise<number> {
+    const page = await fetch(`http://127.0.0.1:${this.ports.http}/metrics`);
+    return Number(new RegExp(`^kvorum_${name} (.*)$`, "m").exec(await page.text())?.[1]);
+  }
+
   async admin(request: AdminRequest): Promise<AdminResult> {
     const response = await fetch(`http://127.0.0.1:${this.ports.http}/v1/admin`, {
       method: "POST",
@@ -108,11 +116,14 @@ export class TestCluster {
   readonly nodes: TestNode[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), "kvorum-cluster-"));
 
-  static async create(size: number): Promise<TestCluster> {
+  static async create(size: number, { clusterPorts = false } = {}): Promise<TestCluster> {
     const cluster = new TestCluster();
     const ports = await freePorts(size);
     const initial = ports.map(({ peer }, i) => `n${i + 1}=127.0.0.1:${peer}`).join(",");
-    ports.forEach((own, i) => cluster.#add(`n${i + 1}`, own, ["--initial", initial]));
+    ports.forEach((own, i) => {
+      const more = clusterPorts ? [`--cluster-port=${own.cluster}`] : [];
+      cluster.#add(`n${i + 1}`, own, ["--initial", initial, ...more]);
+    });
     return cluster;
   }
 
@@ -182,10 +193,10 @@ export async function until(condition: () => Promise<boolean>, limitMs: number, 
 export const sleep = (milliseconds: number): Promise<void> =>
   new Promise((done) => void setTimeout(done, milliseconds));
 
-/** Three ports for each of `count` nodes, free at this moment. */
+/** Four ports for each of `count` nodes, free at this moment. */
 async function freePorts(count: number): Promise<Ports[]> {
   const servers = await Promise.all(
-    Array.from({ length: count * 3 }, async () => {
+    Array.from({ length: count * 4 }, async () => {
       const server = createServer();
       await new Promise<void>((done) => void server.listen(0, "127.0.0.1", done));
       return server;
@@ -197,8 +208,9 @@ async function freePorts(count: number): Promise<Ports[]> {
   });
   await Promise.all(servers.map((server) => new Promise((done) => void server.close(done))));
   return Array.from({ length: count }, (_, i) => ({
-    resp: ports[3 * i]!,
-    http: ports[3 * i + 1]!,
-    peer: ports[3 * i + 2]!,
+    resp: ports[4 * i]!,
+    http: ports[4 * i + 1]!,
+    peer: ports[4 * i + 2]!,
+    cluster: ports[4 * i + 3]!,
   }));
 }

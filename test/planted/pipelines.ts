@@ -69,6 +69,7 @@ const COMMANDS = new CommandTable(["get", "set"].map(dataCommand));
 function doorOf(node: KvorumNode, defer: (work: () => void) => void): ConnectionHost {
   return {
     node,
+    door: { keyspace: null, encrypted: false },
     log: LOG,
     options: DEFAULT_OPTIONS,
     stats: newStats(),

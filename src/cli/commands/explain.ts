@@ -1,29 +1,31 @@
-/** `kvorum explain`: what a keyspace promises. */
+/** `kvorum explain`: what a keyspace promises, and why its leaders sit where they sit. */
 import type { Command } from "commander";
 import type { KeyspaceInfo } from "../../node/api.ts";
 import { summaryOf } from "../../node/catalog/keyspace.ts";
-import type { Explanation } from "../../node/explain.ts";
+import { hashSlot, shardOfSlot } from "../../placement/hash-slot.ts";
 import type { CliContext } from "../context.ts";
 import { addHelp, URL_OPTION } from "../help.ts";
-import { fetchExplanation, nodeUrls, reachNode } from "../http-client.ts";
+import { type ExplainedKeyspace, fetchExplanation, nodeUrls, reachNode } from "../http-client.ts";
 import type { Style } from "../text/style.ts";
 import { wrap } from "../text/wrap.ts";
 import { noSuchKeyspace } from "./keyspace.ts";
 
 interface Flags {
   readonly url?: string;
+  readonly key?: string;
   readonly json?: true;
 }
 
 export function defineExplain(explain: Command, context: CliContext): void {
   explain
     .option(...URL_OPTION)
+    .option("--key <key>", "of the leaders, only that of this key's shard; keys as Redis clients write them")
     .option("--json", "print JSON")
     .action(async (name: string, flags: Flags) => {
       const { url, status } = await reachNode(nodeUrls(flags.url, context.env));
       const info = status.keyspaces.find((keyspace) => keyspace.name === name);
       if (info === undefined) throw noSuchKeyspace(name, status.keyspaces);
-      const explanation = await fetchExplanation(url, name);
+      const explanation = narrowed(info, await fetchExplanation(url, name), flags.key);
       const text =
         flags.json === true
           ? `${JSON.stringify(explanation, null, 2)}\n`
@@ -32,16 +34,38 @@ export function defineExplain(explain: Command, context: CliContext): void {
     });
   addHelp(explain, [
     ["kvorum explain default", ""],
+    ["kvorum explain default --key user:1", "why the leader of this key sits where it sits"],
     ["kvorum explain likes --json", "with the numbers"],
   ]);
+}
+
+function narrowed(
+  { shards }: KeyspaceInfo,
+  explanation: ExplainedKeyspace,
+  key: string | undefined,
+): ExplainedKeyspace {
+  if (key === undefined || explanation.leaders === null) return explanation;
+  const wanted = shardOfSlot(hashSlot(Buffer.from(key)), shards);
+  return { ...explanation, leaders: explanation.leaders.filter(({ shard }) => shard === wanted) };
 }
 
 const LABEL = 13;
 const COLUMNS = 100;
 
-function explanationText(info: KeyspaceInfo, explanation: Explanation, style: Style): string {
-  const { kind, summary, acknowledged, reads, survives, quorum, staleness, failover, conflicts, refused } =
-    explanation;
+function explanationText(info: KeyspaceInfo, explanation: ExplainedKeyspace, style: Style): string {
+  const {
+    kind,
+    summary,
+    acknowledged,
+    reads,
+    survives,
+    quorum,
+    staleness,
+    failover,
+    conflicts,
+    refused,
+    leaders,
+  } = explanation;
   const facts: (readonly [label: string, text: string])[] = [
     ["a write", acknowledged.text],
     ["a read", reads.text],
@@ -50,6 +74,10 @@ function explanationText(info: KeyspaceInfo, explanation: Explanation, style: St
     ["survives", survives.text],
     ["failover", failover.text],
     ["conflicts", conflicts.text],
+    ...(leaders ?? []).map(
+      ({ shard, leader, text }, i) =>
+        [i === 0 ? "leaders" : "", `Shard ${shard}: ${leader ?? "nobody"}. ${text}`] as const,
+    ),
     ...refused.map(({ what, why }, i) => [i === 0 ? "refused" : "", `${what}: ${why}.`] as const),
   ];
   const head = `${style.bold(info.name)}  ${kind}: ${summaryOf(info)}\n${wrap(summary, COLUMNS).join("\n")}\n`;

@@ -8,7 +8,7 @@ import { CliError, messageOf, usage } from "../failure.ts";
 import { administer, nodeUrls, reachNode } from "../http-client.ts";
 import { addHelp, command, URL_OPTION } from "../help.ts";
 import { nearest } from "../text/suggest.ts";
-import { table } from "../text/table.ts";
+import { type Column, table } from "../text/table.ts";
 import { plural } from "../text/units.ts";
 
 interface UrlFlag {
@@ -42,21 +42,24 @@ function addList(node: Command, context: CliContext): void {
 
 function listText(status: NodeStatus, context: CliContext): string {
   const { style } = context;
-  const columns = [
+  const hasClusterPorts = status.nodes.some(({ cluster }) => cluster !== undefined);
+  const columns: readonly Column[] = [
     { title: "NODE" },
     { title: "ID", align: "right" },
     { title: "STATE" },
     { title: "REDIS" },
     { title: "HTTP" },
     { title: "PEERS" },
-  ] as const;
-  const rows = status.nodes.map((info) => [
-    style.bold(info.name),
-    String(info.id),
-    info.up ? style.green("up") : style.red("down"),
-    info.resp,
-    info.http,
-    info.peer,
+    ...(hasClusterPorts ? [{ title: "CLUSTER CLIENTS" }] : []),
+  ];
+  const rows = status.nodes.map(({ name, id, up, resp, http, peer, cluster = "-" }) => [
+    style.bold(name),
+    String(id),
+    up ? style.green("up") : style.red("down"),
+    resp,
+    http,
+    peer,
+    ...(hasClusterPorts ? [cluster] : []),
   ]);
   return table(columns, rows, style);
 }

@@ -2,6 +2,7 @@
 import { Option, type Command } from "commander";
 import { OPTION_LEAVES, type OptionLeaf, type ServerOptions } from "../../server/options.ts";
 import type { ServerLogger } from "../../server/logger.ts";
+import { Supervision } from "../../server/processes/supervision.ts";
 import type { RunningServer } from "../../server/start-server.ts";
 import type { CliContext } from "../context.ts";
 import { CliError, codeOf, EXIT, messageOf } from "../failure.ts";
@@ -9,28 +10,38 @@ import { addHelp } from "../help.ts";
 import { explainOptions, showOption } from "../options/explain.ts";
 import { loadOptions } from "../options/load.ts";
 import { flagOf, pathOf } from "../options/names.ts";
-import { waitingLine, type WaitingLine } from "../text/waiting.ts";
-import { duration } from "../text/units.ts";
+import { createEnd, type EndOfServe } from "../serve/end.ts";
+import { type Notices, supervisedNotices, terminalNotices } from "../serve/notices.ts";
+import { runProcesses } from "../serve/processes.ts";
 
 const POLL_MS = 100;
 
 interface ServeFlags {
   readonly config?: string;
   readonly explainConfig?: true;
+  readonly supervised?: string;
   readonly [attribute: string]: unknown;
 }
 
 export function defineServe(serve: Command, context: CliContext): void {
   serve
     .option("--config <file>", "YAML file with options (KVORUM_CONFIG)")
-    .option("--explain-config", "print every option, its value and where that came from, and exit");
+    .option("--explain-config", "print every option, its value and where that came from, and exit")
+    // One of several processes: the options come from its supervisor, the name is for who looks at a list of processes.
+    .addOption(new Option("--supervised <name>").hideHelp());
   const options = OPTION_LEAVES.map((leaf) => ({ leaf, option: flagFor(leaf) }));
   for (const { option } of options) serve.addOption(option);
   serve.action(async (flags: ServeFlags) => {
+    if (flags.supervised !== undefined) {
+      const supervision = await Supervision.begin();
+      await run(supervision.options, context, supervisedNotices(supervision));
+      return;
+    }
     const given = options.map(({ leaf, option }) => [pathOf(leaf), flags[option.attributeName()]] as const);
     const loaded = loadOptions({ flags: new Map(given), env: context.env, configFile: flags.config });
     if (flags.explainConfig === true) context.stdout.write(explainOptions(loaded, context.style));
-    else await run(loaded.options, context);
+    else if (loaded.options.processes > 1) await runProcesses(loaded.options, context);
+    else await run(loaded.options, context, terminalNotices(loaded.options, context));
   });
   addHelp(
     serve,
@@ -62,22 +73,16 @@ function flagFor(leaf: OptionLeaf): Option {
   return option;
 }
 
-/** Why the node stops: somebody asked for it, or it can never serve from its directory again. */
-type End =
-  | { readonly type: "signal"; readonly signal: NodeJS.Signals }
-  | { readonly type: "fatal"; readonly error: Error };
-
-async function run(options: ServerOptions, context: CliContext): Promise<void> {
+async function run(options: ServerOptions, context: CliContext, notices: Notices): Promise<void> {
   const log = await context.createLogger(options.logLevel, options.name);
-  const line = waitingLine(context.stdout, context.style);
   const end = createEnd();
   const release = context.onSignal((signal) => end.reach({ type: "signal", signal }));
   try {
     const start = context.startServer(options, log, context.version);
-    await opened(start, line, end);
-    if (end.reached === null) await untilReady(await start, options, log, line, end, context);
+    await opened(start, notices, end);
+    if (end.reached === null) await untilReady(await start, log, notices, end);
     const reason = await end.promise;
-    line.clear();
+    notices.clear();
     log.info(reason, "stopping");
     // A signal may come while the doors are still being opened.
     const server = await start;
@@ -85,7 +90,7 @@ async function run(options: ServerOptions, context: CliContext): Promise<void> {
     log.info({}, "stopped");
     if (reason.type === "fatal") throw reason.error;
   } catch (error) {
-    line.clear();
+    notices.clear();
     log.error({ error }, "the node cannot run");
     throw startFailure(error, options.dataDir);
   } finally {
@@ -94,32 +99,9 @@ async function run(options: ServerOptions, context: CliContext): Promise<void> {
   }
 }
 
-interface EndOfServe {
-  readonly reached: End | null;
-  readonly promise: Promise<End>;
-  /** Only the first call counts. */
-  reach(end: End): void;
-}
-
-function createEnd(): EndOfServe {
-  let reached: End | null = null;
-  let settle: (end: End) => void = () => undefined;
-  const promise = new Promise<End>((resolve) => (settle = resolve));
-  return {
-    get reached() {
-      return reached;
-    },
-    promise,
-    reach(end) {
-      reached ??= end;
-      settle(end);
-    },
-  };
-}
-
-async function opened(start: Promise<RunningServer>, line: WaitingLine, end: EndOfServe): Promise<void> {
+async function opened(start: Promise<RunningServer>, notices: Notices, end: EndOfServe): Promise<void> {
   // Recovery of a large log takes a while before the node can say anything itself.
-  const ticker = setInterval(() => line.update("the data directory to be opened and recovered"), POLL_MS);
+  const ticker = setInterval(() => notices.waiting("the data directory to be opened and recovered"), POLL_MS);
   try {
     await Promise.race([start, end.promise]);
   } finally {
@@ -135,30 +117,23 @@ async function readiness(server: RunningServer): Promise<true> {
 
 async function untilReady(
   server: RunningServer,
-  options: ServerOptions,
   log: ServerLogger,
-  line: WaitingLine,
+  notices: Notices,
   end: EndOfServe,
-  context: CliContext,
 ): Promise<void> {
   const started = performance.now();
   const isReady = readiness(server);
+  notices.opened(server);
   server.onFatal((error) => end.reach({ type: "fatal", error }));
   while (end.reached === null) {
     const pause = new Promise<false>((resolve) => setTimeout(resolve, POLL_MS, false));
     if ((await Promise.race([isReady, end.promise, pause])) === true) break;
-    line.update(server.node.status().waiting?.reason ?? "the node to become ready");
+    notices.waiting(server.node.status().waiting?.reason ?? "the node to become ready");
   }
-  line.clear();
+  notices.clear();
   if (end.reached !== null) return;
   log.info(server.addresses, "ready");
-  const { resp, http, peer } = server.addresses;
-  const { style } = context;
-  const name = style.bold(server.node.status().name);
-  const took = style.dim(`(after ${duration(performance.now() - started)})`);
-  context.stdout.write(
-    `${name} is ready ${took}  redis ${resp}  ${options.tls.cert === null ? "http" : "https"}://${http}  peers ${peer}\n`,
-  );
+  notices.ready(server, performance.now() - started);
 }
 
 function startFailure(error: unknown, dataDir: string): CliError {
@@ -173,7 +148,7 @@ function adviceFor(kind: unknown, error: unknown, dataDir: string): string {
   if (kind === "locked") return `Stop the process that uses ${dataDir}, or choose another --data-dir.`;
   if (kind === "corrupt") return `The directory is ${dataDir}; keep a copy of it for analysis.`;
   if (codeOf(error) === "EADDRINUSE" || /\bport\b.*\bin use\b/.test(messageOf(error))) {
-    return "Other ports: --resp-port, --http-port, --peer-port; `kvorum serve --explain-config` shows the present ones.";
+    return "Other ports: --resp-port, --http-port, --peer-port, --cluster-port; `kvorum serve --explain-config` shows the present ones.";
   }
   return "The log above says more; --log-level debug tells everything.";
 }

@@ -38,7 +38,7 @@ async function freeBase(): Promise<number> {
   for (;;) {
     const base = 10_000 + Math.floor(Math.random() * 2_000) * 10;
     const free = await Promise.all(
-      [0, 1, 2, 10, 11, 12, 20, 21, 22, 30, 31, 32].map((offset) => isFree(base + offset)),
+      [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 33].map((offset) => isFree(base + offset)),
     );
     if (free.every(Boolean)) return base;
   }

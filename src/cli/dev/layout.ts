@@ -15,11 +15,13 @@ export interface DevNode {
   readonly resp: number;
   readonly http: number;
   readonly peer: number;
+  /** For cluster-aware Redis clients. None when it is not said. */
+  readonly cluster?: number;
   readonly dataDir: string;
   readonly logFile: string;
 }
 
-/** Node i has base + 10·(i−1): RESP there, HTTP one above, peers two above. */
+/** Node i has base + 10·(i−1): RESP there, HTTP one above, peers two above, cluster-aware clients three above. */
 export function devNode(number: number, basePort: number, directory: string): DevNode {
   const resp = basePort + PORTS_PER_NODE * (number - 1);
   const name = `n${number}`;
@@ -29,6 +31,7 @@ export function devNode(number: number, basePort: number, directory: string): De
     resp,
     http: resp + 1,
     peer: resp + 2,
+    cluster: resp + 3,
     dataDir: join(directory, name),
     logFile: join(directory, "logs", `${name}.log`),
   };
@@ -42,7 +45,7 @@ export function nodeNumber(text: string): number | null {
 }
 
 export function portsFit(nodes: number, basePort: number): boolean {
-  return basePort >= 1 && basePort + PORTS_PER_NODE * (nodes - 1) + 2 <= 65_535;
+  return basePort >= 1 && basePort + PORTS_PER_NODE * (nodes - 1) + 3 <= 65_535;
 }
 
 /** How a node is started: as a founder with the others, or into a cluster that exists. */
@@ -61,6 +64,7 @@ export function serveArguments(node: DevNode, entry: Entry, logLevel: string): s
     ["--resp-port", String(node.resp)],
     ["--http-port", String(node.http)],
     ["--peer-port", String(node.peer)],
+    ...(node.cluster === undefined ? [] : [["--cluster-port", String(node.cluster)] as const]),
     ["--log-level", logLevel],
     peers,
   ];

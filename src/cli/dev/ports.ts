@@ -10,6 +10,7 @@ const DOORS = [
   ["resp", "RESP"],
   ["http", "HTTP"],
   ["peer", "peer"],
+  ["cluster", "cluster"],
 ] as const;
 
 /** Nodes of a run that was just killed may still be leaving, so taken ports are asked for again, for some seconds. */
@@ -22,6 +23,7 @@ export async function waitForPorts(
   for (const node of nodes) {
     for (const [door, name] of DOORS) {
       const port = node[door];
+      if (port === undefined) continue;
       while (!(await isFree(port))) {
         if (performance.now() > deadline) {
           throw new CliError(

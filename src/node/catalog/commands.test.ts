@@ -162,3 +162,15 @@ test("the catalog survives its encoding", () => {
   expect(decodeCatalog(encodeCatalog(catalog))).toEqual(catalog);
   expect(catalog.groups[0]!.id).toBe(groupId(1));
 });
+
+describe("addresses", () => {
+  test("a node that is started with other ports takes back those that it has no more", () => {
+    const story = cluster(1);
+    const node = nodeId(1);
+    const withPort = { ...addresses(7010), cluster: "127.0.0.1:7013", zone: "east" };
+    story.do({ type: "node-update", node, addresses: withPort });
+    expect(story.catalog.nodes[0]).toMatchObject({ cluster: "127.0.0.1:7013", zone: "east" });
+    story.do({ type: "node-update", node, addresses: addresses(7010) });
+    expect(story.catalog.nodes[0]).toEqual(founder(1));
+  });
+});

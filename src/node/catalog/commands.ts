@@ -182,7 +182,7 @@ function updateNode(catalog: Catalog, id: NodeId, addresses: NodeAddresses): Cat
   }
   const nodes = catalog.nodes.map((node) => {
     if (node.id !== id) return node;
-    const { zone: _earlier, ...rest } = node;
+    const { zone: _zone, cluster: _cluster, ...rest } = node;
     return { ...rest, ...addresses };
   });
   return accept(catalog, { nodes }, `the addresses of node ${id} are updated`, { node: id });

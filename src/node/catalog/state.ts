@@ -10,6 +10,8 @@ export interface NodeAddresses {
   readonly peer: Address;
   readonly resp: string;
   readonly http: string;
+  /** The door for cluster-aware Redis clients; absent: that one is closed. */
+  readonly cluster?: string;
   /** Where it stands: replicas of one shard go to different zones, where there are several. */
   readonly zone?: string;
 }

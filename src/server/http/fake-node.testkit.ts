@@ -5,6 +5,7 @@ import type {
   AdminRequest,
   AdminResult,
   KvorumNode,
+  LeadershipInfo,
   NodeMetrics,
   NodeStatus,
   ReplyCallback,
@@ -19,6 +20,7 @@ export interface FakeNode extends KvorumNode {
   numbers: NodeMetrics;
   adminResult: AdminResult | null;
   userList: readonly CatalogUser[];
+  leading: readonly LeadershipInfo[];
   readonly adminRequests: AdminRequest[];
 }
 
@@ -108,6 +110,7 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
     adminResult: { ok: true, detail: "done" },
     adminRequests: [],
     userList: [],
+    leading: [],
     keyspaceOfKey: () => "default",
     users: () => node.userList,
     execute: (_call, _options, done) => answer(done),
@@ -115,11 +118,14 @@ export function fakeNode(changes: Partial<NodeStatus> = {}): FakeNode {
     transaction: (_calls, _watched, _options, done) => answer(done),
     groupOfKey: () => groupId(1),
     leaderOf: () => null,
+    redirect: () => null,
     shards: () => node.state.keyspaces.flatMap((keyspace) => keyspace.shardList),
     keyspaces: () => node.state.keyspaces,
     status: () => node.state,
+    nodes: () => node.state.nodes,
     members: () => ({ ...noMembership("n1"), enabled: true, members: [MEMBER] }),
     measuredLegs: () => null,
+    leaderships: (_groups, done) => setImmediate(done, node.leading),
     metrics: () => node.numbers,
     channels: channelsAlone(),
     admin(request, done) {

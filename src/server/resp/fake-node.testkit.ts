@@ -12,7 +12,9 @@ import type {
   CallOptions,
   KeyspaceInfo,
   KvorumNode,
+  LeadershipInfo,
   MembershipInfo,
+  NodeInfo,
   NodeMetrics,
   NodeStatus,
   ReplyCallback,
@@ -60,6 +62,7 @@ const INDEX = 7;
 export class FakeNode implements KvorumNode {
   /** May be changed at any time. */
   userList: readonly CatalogUser[] = [];
+  leading: readonly LeadershipInfo[] = [];
   readonly #atOnce: boolean;
   readonly #table: RoutingTable;
   readonly #shards = new Map<GroupId, Shard>();
@@ -75,6 +78,12 @@ export class FakeNode implements KvorumNode {
   lastOptions: CallOptions = {};
   /** Set to answer every call with it. */
   failure: Failure | null = null;
+  /** Nodes that lead groups, other than this one, which is n1. */
+  readonly leaders = new Map<GroupId, NodeId>();
+  /** Members other than this one. */
+  others: readonly NodeInfo[] = [];
+  /** Where this node's doors are, as the catalog would say. */
+  addresses: Pick<NodeInfo, "resp" | "http" | "peer" | "cluster"> = { resp: "", http: "", peer: "" };
   /** Set to hold all answers back; `release` gives them. */
   held: (() => void)[] | null = null;
 
@@ -187,6 +196,11 @@ export class FakeNode implements KvorumNode {
     return this.shards().find((shard) => shard.group === group)?.leader ?? null;
   }
 
+  redirect(group: GroupId): NodeId | null {
+    const leader = this.leaders.get(group);
+    return leader !== undefined && this.others.some(({ id, up }) => id === leader && up) ? leader : null;
+  }
+
   #submit(group: GroupId, call: CommandCall, done: ReplyCallback): void {
     const shard = this.#shard(group);
     if (call.spec.access === "read") {
@@ -260,7 +274,7 @@ export class FakeNode implements KvorumNode {
         keyspace: keyspace.name,
         shard,
         replicas: REPLICAS,
-        leader: REPLICAS[0]!,
+        leader: this.leaders.get(group) ?? REPLICAS[0]!,
       })),
     }));
   }
@@ -286,12 +300,16 @@ export class FakeNode implements KvorumNode {
       waiting: null,
       ready: true,
       uptimeMilliseconds: 1234,
-      nodes: [{ id: REPLICAS[0]!, name: "n1", resp: "", http: "", peer: "", up: true, membership: null }],
+      nodes: this.nodes(),
       keyspaces: this.keyspaces(),
       replicas: [],
       storage: { healthy: true, problem: null, logBytes: 0, overlayBytes: 0 },
       loopLagMilliseconds: 0,
     };
+  }
+
+  nodes(): readonly NodeInfo[] {
+    return [{ id: REPLICAS[0]!, name: "n1", ...this.addresses, up: true, membership: null }, ...this.others];
   }
 
   members(): MembershipInfo {
@@ -300,6 +318,10 @@ export class FakeNode implements KvorumNode {
 
   measuredLegs(): null {
     return null;
+  }
+
+  leaderships(_groups: readonly GroupId[], done: (leaderships: readonly LeadershipInfo[]) => void): void {
+    setImmediate(done, this.leading);
   }
 
   metrics(): NodeMetrics {

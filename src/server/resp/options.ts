@@ -64,6 +64,8 @@ export interface RespStats {
   commands: number;
   /** Replies that were errors. */
   errors: number;
+  /** Those of them that sent a cluster-aware client to another node. */
+  redirects: number;
   bytesIn: number;
   bytesOut: number;
   /** Now: bytes of unanswered requests and unsent replies of all clients. */
@@ -81,6 +83,7 @@ export function newStats(): RespStats {
     protocolErrors: 0,
     commands: 0,
     errors: 0,
+    redirects: 0,
     bytesIn: 0,
     bytesOut: 0,
     bufferedBytes: 0,

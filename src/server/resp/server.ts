@@ -14,7 +14,7 @@ import { CommandTable } from "./command-table.ts";
 import { Connection, type ConnectionHost } from "./connection.ts";
 import { CursorTable } from "./cursors.ts";
 import { DEFAULT_OPTIONS, newStats, type RespOptions, type RespStats } from "./options.ts";
-import type { Command, DataCommand } from "./session.ts";
+import type { Command, DataCommand, Door } from "./session.ts";
 import { SESSION_COMMANDS } from "./session/index.ts";
 import { ReplyWriter } from "./writer.ts";
 
@@ -29,11 +29,15 @@ export interface RespServerSettings {
   readonly security?: Security;
   /** Encrypts; without it, the port does not. */
   readonly tls?: TlsIdentity;
+  /** Makes it a port for cluster-aware clients, whose slot map describes this keyspace. Without it they are redirected when they ask for it. */
+  readonly clusterKeyspace?: string;
 }
 
 export interface RespServer {
   /** `done` gets an error that says what to do when the address cannot be had. */
   listen(done: (error: Error | null) => void): void;
+  /** A connection that came in elsewhere, as if it had come in here. Nothing of it was read yet. */
+  take(socket: Socket): void;
   /** Takes no more clients and commands, answers what is under way (for at most `closeTimeout`), then closes. */
   close(done: () => void): void;
   /** Where it listens, as host:port; null while it does not. */
@@ -83,6 +87,7 @@ function dataCommand(spec: CommandSpec): DataCommand {
 
 class RespDoor implements RespServer, ConnectionHost {
   readonly node: KvorumNode;
+  readonly door: Door;
   readonly log: Logger;
   readonly options: RespOptions;
   readonly stats: RespStats = newStats();
@@ -105,8 +110,10 @@ class RespDoor implements RespServer, ConnectionHost {
   #samples: number[] = [0];
   #onEmpty: (() => void) | null = null;
 
-  constructor({ node, host, port, log, options, security, tls }: RespServerSettings) {
+  constructor(settings: RespServerSettings) {
+    const { node, host, port, log, options, security, tls, clusterKeyspace = null } = settings;
     this.node = node;
+    this.door = { keyspace: clusterKeyspace, encrypted: tls !== undefined };
     this.log = log;
     this.options = { ...DEFAULT_OPTIONS, ...options };
     this.security = security ?? new Security({ node, log });
@@ -154,6 +161,13 @@ class RespDoor implements RespServer, ConnectionHost {
       this.log.info({ address: this.address }, "Redis clients may connect");
       done(null);
     });
+  }
+
+  take(socket: Socket): void {
+    // What the server does to those that it accepts itself.
+    socket.allowHalfOpen = true;
+    socket.setNoDelay(true);
+    this.#server.emit("connection", socket);
   }
 
   close(done: () => void): void {

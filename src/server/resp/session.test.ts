@@ -330,7 +330,11 @@ describe("KVORUM", () => {
       const flat = (await call("KVORUM", "EXPLAIN", key)) as Wire[];
       expect(flat[flat.indexOf("group") + 1]).toBe(node.groupOf(key));
       expect(flat[flat.indexOf("keyspace") + 1]).toBe(key.startsWith("other:") ? "other" : "default");
+      expect(flat[flat.indexOf("why") + 1]).toBe("It could not be asked why it leads.");
     }
+    expect(await call("KVORUM", "EXPLAIN")).toBe(
+      "-ERR wrong number of arguments for 'kvorum|explain' command",
+    );
   });
 
   test("STATUS is JSON", async () => {

@@ -47,10 +47,12 @@ export interface Session {
   /** For calls in quorum keyspaces; null: what the keyspace says. */
   quorum: { readonly r: number; readonly w: number } | null;
   replyMode: ReplyMode;
+  /** The keyspace whose slot map the client goes by, so that it wants to be redirected; null: a plain client, which never is. */
+  cluster: string | null;
   /** Who has logged in. */
   principal: Principal | null;
 
-  /** Forgets everything the client has set up: login, transaction, watches, name, protocol, consistency, quorum (RESET). */
+  /** Forgets everything the client has set up: login, transaction, watches, name, protocol, consistency, quorum, redirects (RESET). */
   reset(): void;
   /** Sends what is owed, this command's reply included, and disconnects. Later commands are ignored. */
   closeAfterReply(): void;
@@ -60,8 +62,16 @@ export interface Session {
   attach(): void;
 }
 
+/** What kind of port clients have come by. */
+export interface Door {
+  /** Of a port for cluster-aware clients: the keyspace that their slot map describes, unless they choose another. Null: a plain port. */
+  readonly keyspace: string | null;
+  readonly encrypted: boolean;
+}
+
 export interface ServerContext {
   readonly node: KvorumNode;
+  readonly door: Door;
   readonly log: Logger;
   readonly options: RespOptions;
   readonly stats: RespStats;

@@ -9,6 +9,7 @@ import { CodecError } from "../../core/bytes.ts";
 import type { Failure } from "../../core/reply.ts";
 import type { Logger } from "../../core/world.ts";
 import type { AdminResult, KvorumNode } from "../../node/api.ts";
+import { nextToAsk } from "../../node/client-request.ts";
 import { failureReply } from "../../node/failures.ts";
 import type { ForwardedRequest } from "../../node/frames.ts";
 import {
@@ -141,7 +142,7 @@ export class AttachedClient implements FrameStreamOwner {
     runCall(this.#host.node, this.#who.access(), request, (reply, told) => {
       const seen = told ?? 0;
       this.#finish(bytes);
-      const leader = this.#host.node.leaderOf(group);
+      const leader = nextToAsk(this.#host.node, group);
       const answer = encodeNodeMessage({ type: "reply", id, reply, seen, leader });
       if (answer.length <= MAX_FRAME_BYTES) this.#stream.send(answer);
       else this.#send({ type: "reply", id, reply: tooLong(request, answer.length), seen, leader });

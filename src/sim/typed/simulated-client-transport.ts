@@ -15,7 +15,7 @@ import type {
   TransportListener,
 } from "../../client/transport.ts";
 import type { AdminResult, WatchHandle, WatchListener, WatchOptions } from "../../node/api.ts";
-import { runClientRequest } from "../../node/client-request.ts";
+import { nextToAsk, runClientRequest } from "../../node/client-request.ts";
 import type { Node } from "../../node/node.ts";
 import type { SimulatedClock } from "../simulated-clock.ts";
 import type { SimulatedCluster } from "../simulated-cluster.ts";
@@ -275,6 +275,6 @@ const isDefiniteFailure = (reply: Reply): boolean =>
 
 function submitTo(node: Node, request: ClientRequest, done: ReplyListener): void {
   runClientRequest(node, toForwarded(request), (reply, seen) =>
-    done(reply, node.leaderOf(request.group), seen),
+    done(reply, nextToAsk(node, request.group), seen),
   );
 }

@@ -3,7 +3,7 @@ import { Failure, OK, Status, type Reply } from "../../../core/reply.ts";
 import type { Args } from "../../../data/contract.ts";
 import { NOT_AN_INTEGER, wrongArity } from "../failures.ts";
 import type { ImmediateCommand, Session, SessionCommand } from "../session.ts";
-import { bulk, bulks, container, integer } from "../values.ts";
+import { bulk, bulks, integer } from "../values.ts";
 
 const PONG = new Status("PONG");
 const RESET = new Status("RESET");
@@ -158,24 +158,6 @@ export const BASIC_COMMANDS: readonly SessionCommand[] = [
     multi: "queue",
     run: () => OK,
   },
-  container(
-    { name: "cluster", group: "cluster", since: "3.0.0", summary: "A container for Redis Cluster commands" },
-    Object.fromEntries(
-      ["info", "nodes", "slots", "shards", "myid", "keyslot", "countkeysinslot", "getkeysinslot"].map(
-        (name) => [
-          name,
-          {
-            arity: -2,
-            help: [
-              name.toUpperCase(),
-              "Refused: clients need no cluster mode, because any node takes any key.",
-            ],
-            run: () => new Failure("ERR This instance has cluster support disabled"),
-          },
-        ],
-      ),
-    ),
-  ),
   ...transactions(),
 ];
 

@@ -3,7 +3,7 @@ import { Failure, MapReply, OK } from "../../../core/reply.ts";
 import type { RespStats } from "../options.ts";
 import { compileGlob } from "../../../data/glob.ts";
 import { textOf } from "../failures.ts";
-import type { ServerContext } from "../session.ts";
+import type { Session } from "../session.ts";
 import { bulk, container } from "../values.ts";
 
 export const CONFIG = container(
@@ -20,9 +20,9 @@ export const CONFIG = container(
         "GET <pattern> [<pattern> ...]",
         "Return parameters matching the glob-like <pattern>s and their values.",
       ],
-      run({ server }, args) {
+      run(session, args) {
         const matchers = args.map((pattern) => compileGlob(textOf(pattern).toLowerCase()));
-        const found = parameters(server).filter(([name]) => matchers.some((matches) => matches(name)));
+        const found = parameters(session).filter(([name]) => matchers.some((matches) => matches(name)));
         return new MapReply(found.map(([name, value]) => [bulk(name), bulk(value)] as const));
       },
     },
@@ -63,11 +63,12 @@ const RESET: readonly (keyof RespStats)[] = [
   "protocolErrors",
   "commands",
   "errors",
+  "redirects",
   "bytesIn",
   "bytesOut",
 ];
 
-function parameters(server: ServerContext): readonly (readonly [string, string])[] {
+function parameters({ server, cluster }: Session): readonly (readonly [string, string])[] {
   const { options } = server;
   return [
     ["appendfsync", "always"],
@@ -77,7 +78,7 @@ function parameters(server: ServerContext): readonly (readonly [string, string])
       `normal ${options.maxOutputBytes} 0 0 slave 0 0 0 pubsub ${options.maxSubscriberBytes} 0 0`,
     ],
     ["client-query-buffer-limit", String(options.maxCommandBytes)],
-    ["cluster-enabled", "no"],
+    ["cluster-enabled", cluster === null ? "no" : "yes"],
     ["databases", "1"],
     ["io-threads", "1"],
     ["latency-monitor-threshold", "0"],

@@ -139,7 +139,7 @@ const describeServer = (session: Session): Reply =>
     [bulk("version"), bulk(REDIS_VERSION)],
     [bulk("proto"), session.version],
     [bulk("id"), session.id],
-    [bulk("mode"), bulk("standalone")],
+    [bulk("mode"), bulk(session.cluster === null ? "standalone" : "cluster")],
     [bulk("role"), bulk("master")],
     [bulk("modules"), []],
     [bulk("kvorum_version"), bulk(session.server.node.status().version)],

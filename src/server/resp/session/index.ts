@@ -2,6 +2,7 @@
 import type { SessionCommand } from "../session.ts";
 import { BASIC_COMMANDS } from "./basics.ts";
 import { CLIENT } from "./client.ts";
+import { CLUSTER } from "./cluster.ts";
 import { COMMAND_COMMAND } from "./command.ts";
 import { CONFIG } from "./config.ts";
 import { DIAGNOSTIC_COMMANDS } from "./diagnostics.ts";
@@ -17,6 +18,7 @@ export const SESSION_COMMANDS: readonly SessionCommand[] = [
   ...BASIC_COMMANDS,
   ...HELLO_COMMANDS,
   CLIENT,
+  CLUSTER,
   COMMAND_COMMAND,
   CONFIG,
   INFO,

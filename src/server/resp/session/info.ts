@@ -9,7 +9,7 @@ import { REDIS_VERSION } from "./version.ts";
 
 type Fields = readonly (readonly [string, string | number])[];
 
-const SECTIONS: Readonly<Record<string, (server: ServerContext) => Fields>> = {
+const SECTIONS: Readonly<Record<string, (server: ServerContext, session: Session) => Fields>> = {
   server: serverSection,
   clients: clientsSection,
   memory: memorySection,
@@ -18,7 +18,7 @@ const SECTIONS: Readonly<Record<string, (server: ServerContext) => Fields>> = {
   replication: replicationSection,
   cpu: cpuSection,
   errorstats: ({ stats }) => [["errorstat_ERR", `count=${stats.errors}`]],
-  cluster: () => [["cluster_enabled", 0]],
+  cluster: (_server, { cluster }) => [["cluster_enabled", cluster === null ? 0 : 1]],
   kvorum: kvorumSection,
 };
 
@@ -41,7 +41,7 @@ export const INFO: OrderedCommand = {
     const everything = wanted.size === 0 || [...wanted].some((name) => ALL.has(name));
     const texts = Object.entries(SECTIONS)
       .filter(([name]) => everything || wanted.has(name))
-      .map(([name, fields]) => section(name, fields(server)));
+      .map(([name, fields]) => section(name, fields(server, session)));
     const finish = (): void => done(bulk(texts.join("\r\n")));
     if (!everything && !wanted.has(KEYSPACE)) {
       finish();
@@ -73,12 +73,12 @@ function countKeys(session: Session, done: (keys: number) => void): void {
   );
 }
 
-function serverSection(server: ServerContext): Fields {
+function serverSection(server: ServerContext, { cluster }: Session): Fields {
   const status = server.node.status();
   const uptime = Math.floor(status.uptimeMilliseconds / 1000);
   return [
     ["redis_version", REDIS_VERSION],
-    ["redis_mode", "standalone"],
+    ["redis_mode", cluster === null ? "standalone" : "cluster"],
     ["os", `${process.platform} ${release()} ${process.arch}`],
     ["arch_bits", 64],
     ["process_id", process.pid],
@@ -160,6 +160,7 @@ function statsSection({ node, stats, commandsPerSecond }: ServerContext): Fields
     ["total_net_output_bytes", stats.bytesOut],
     ["rejected_connections", stats.rejectedConnections],
     ["total_error_replies", stats.errors],
+    ["redirects", stats.redirects],
     ["protocol_errors", stats.protocolErrors],
     ["evicted_keys", 0],
     ["evicted_clients", stats.slowClientsClosed],

@@ -2,10 +2,12 @@
 import { InvariantError } from "../../../core/assert.ts";
 import { Failure, MapReply, OK, type Reply } from "../../../core/reply.ts";
 import type { Args } from "../../../data/contract.ts";
-import type { KeyspaceInfo } from "../../../node/api.ts";
+import type { NodeId } from "../../../core/ids.ts";
+import { type KeyspaceInfo, isMerging } from "../../../node/api.ts";
+import { explainLeaders } from "../../../node/explain-leader.ts";
 import { hashSlot, shardOfSlot } from "../../../placement/hash-slot.ts";
-import { textOf } from "../failures.ts";
-import type { ServerContext, Session } from "../session.ts";
+import { SYNTAX_ERROR, textOf } from "../failures.ts";
+import type { OrderedCommand, ServerContext, Session } from "../session.ts";
 import { WIRE_VERSION } from "../../../wire/messages.ts";
 import { bulk, container, integer, word } from "../values.ts";
 
@@ -40,6 +42,14 @@ export const KVORUM = container(
         "Return or choose how many replicas the reads and writes of this connection ask in quorum keyspaces, at most as many as there are. DEFAULT: what the keyspace says.",
       ],
       run: (session, args) => chooseQuorum(session, args),
+    },
+    cluster: {
+      arity: -2,
+      help: [
+        "CLUSTER [ON [<keyspace>] | OFF]",
+        "Return or choose whether this connection is told by MOVED which node leads a key of the keyspace, as in Redis Cluster, and may ask CLUSTER. Default: the keyspace of the port, else 'default'.",
+      ],
+      run: (session, args) => chooseCluster(session, args),
     },
     siblings: {
       arity: -3,
@@ -81,14 +91,17 @@ export const KVORUM = container(
     },
     explain: {
       arity: 3,
-      help: ["EXPLAIN <key>", "Return where a key lives: its keyspace, shard, group, replicas and leader."],
-      run: ({ server }, args) => explain(server, args[0]!),
+      help: [
+        "EXPLAIN <key>",
+        "Return where a key lives: its keyspace, shard, group, replicas and leader, and why that leads.",
+      ],
+      run: misplaced,
     },
   },
 );
 
 function misplaced(): never {
-  throw new InvariantError("a subcommand on data was run by the connection");
+  throw new InvariantError("a subcommand that takes its time was run at once");
 }
 
 function chooseQuorum(session: Session, args: Args): Reply {
@@ -112,26 +125,72 @@ function chooseQuorum(session: Session, args: Args): Reply {
   return OK;
 }
 
-function explain(server: ServerContext, key: Uint8Array): Reply {
+function chooseCluster(session: Session, args: Args): Reply {
+  const { door, node } = session.server;
+  const [mode, name] = [word(args[0]), args[1]];
+  if (args.length === 0) return session.cluster === null ? bulk("off") : [bulk("on"), bulk(session.cluster)];
+  if (mode === "OFF" && args.length === 1) {
+    session.cluster = null;
+    return OK;
+  }
+  if (mode !== "ON" || args.length > 2) return SYNTAX_ERROR;
+  const chosen = name === undefined ? (door.keyspace ?? "default") : textOf(name);
+  if (!node.keyspaces().some((keyspace) => keyspace.name === chosen))
+    return new Failure(`ERR there is no keyspace '${chosen}'`);
+  session.cluster = chosen;
+  return OK;
+}
+
+/** Asks the leader, which may take a second. */
+export const EXPLAIN: OrderedCommand = {
+  kind: "ordered",
+  name: "kvorum|explain",
+  group: "kvorum",
+  since: "0.1.0",
+  summary: "Tell where a key lives, and why its leader sits where it sits",
+  arity: 2,
+  flags: ["noscript", "loading", "stale"],
+  run: ({ server }, args, done) => explain(server, args[0]!, done),
+};
+
+function explain(server: ServerContext, key: Uint8Array, done: (reply: Reply) => void): void {
   const keyspace = keyspaceOf(server.node.keyspaces(), key);
-  if (keyspace === undefined)
-    return new Failure("CLUSTERDOWN the cluster has no keyspaces yet: it is still starting");
+  if (keyspace === undefined) {
+    done(new Failure("CLUSTERDOWN the cluster has no keyspaces yet: it is still starting"));
+    return;
+  }
   const slot = hashSlot(key);
   const number = shardOfSlot(slot, keyspace.shards);
   const shard = keyspace.shardList.find(({ shard }) => shard === number);
-  if (shard === undefined)
-    return new Failure(`CLUSTERDOWN shard ${number} of '${keyspace.name}' is not placed yet`);
+  if (shard === undefined) {
+    done(new Failure(`CLUSTERDOWN shard ${number} of '${keyspace.name}' is not placed yet`));
+    return;
+  }
   const { nodes } = server.node.status();
-  const nameOf = (id: number): Uint8Array => bulk(nodes.find((node) => node.id === id)?.name ?? `node ${id}`);
-  return new MapReply([
+  const nameOf = (id: NodeId): string => nodes.find((node) => node.id === id)?.name ?? `node ${id}`;
+  const where: readonly (readonly [Reply, Reply])[] = [
     [bulk("keyspace"), bulk(keyspace.name)],
     [bulk("replication"), bulk(keyspace.replication)],
     [bulk("slot"), slot],
     [bulk("shard"), number],
     [bulk("group"), shard.group],
-    [bulk("replicas"), shard.replicas.map(nameOf)],
-    [bulk("leader"), shard.leader === null ? null : nameOf(shard.leader)],
-  ]);
+    [bulk("replicas"), shard.replicas.map((id) => bulk(nameOf(id)))],
+  ];
+  if (isMerging(keyspace.replication)) {
+    done(new MapReply([...where, [bulk("leader"), null]]));
+    return;
+  }
+  server.node.leaderships([shard.group], (leaderships) => {
+    const [found] = explainLeaders({ ...keyspace, shardList: [shard] }, leaderships, nameOf);
+    const { leader, text } = found!;
+    done(
+      new MapReply([
+        ...where,
+        [bulk("leader"), leader === null ? null : bulk(leader)],
+        [bulk("why"), bulk(text)],
+      ]),
+    );
+  });
 }
 
 /** The same rule as the node's routing table: the keyspace named before the first `:`, where there is one. */

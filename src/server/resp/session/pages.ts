@@ -61,3 +61,35 @@ export function pageOf(reply: Reply): Page | Failure {
   }
   throw new CodecError("a scan of a shard answered something that is no page");
 }
+
+/** One page after the other, until there is none or `visit` answers false. */
+export function eachPage(
+  node: KvorumNode,
+  group: GroupId,
+  query: Omit<PageQuery, "from">,
+  options: CallOptions,
+  done: (failure: Failure | null) => void,
+  visit: (page: Page) => boolean,
+): void {
+  // A page may come while the call that asked for it still runs: the loop goes on then, instead of nesting.
+  const state = { from: EVERYTHING as Uint8Array | null, asking: false, came: true };
+  const take = (page: Page | Failure): void => {
+    if (page instanceof Failure) {
+      done(page);
+      return;
+    }
+    state.from = visit(page) ? page.next : null;
+    state.came = true;
+    if (!state.asking) go();
+  };
+  const go = (): void => {
+    state.asking = true;
+    while (state.came && state.from !== null) {
+      state.came = false;
+      readPage(node, group, { ...query, from: state.from }, options, take);
+    }
+    state.asking = false;
+    if (state.came) done(null);
+  };
+  go();
+}
