@@ -1,10 +1,10 @@
 /**
  * All the small parts in one table. Build first: npm run build.
  *
- *   node bench/micro/all.mjs [--only resp,apply,frames,raft,replica,log] [--against FOLDER] [--rounds 1] [--json]
+ *   node bench/micro/all.mjs [--only resp,apply,frames,raft,replica,log,sync] [--against FOLDER] [--rounds 1] [--json]
  *                            KVORUM_DIST=FOLDER: another build
  *
- * Microseconds for each; what a line means is said at the top of the file that it is from. All but `log` is processor time. `--against` measures
+ * Microseconds for each; what a line means is said at the top of the file that it is from. All but `log` and `sync` is processor time. `--against` measures
  * a second build (its `dist`) in turn with the first and adds its figures and the ratio of the two, which is what to go by:
  * figures drift with the machine. With `--rounds` more than 1: the medians of so many.
  */
@@ -18,7 +18,7 @@ import { table, times } from "../lib/table.mjs";
 
 const { values: flags } = parseArgs({
   options: {
-    only: { type: "string", default: "resp,apply,frames,raft,replica,log" },
+    only: { type: "string", default: "resp,apply,frames,raft,replica,log,sync" },
     against: { type: "string" },
     rounds: { type: "string", default: "1" },
     json: { type: "boolean", default: false },
@@ -29,7 +29,8 @@ const REPLICA_ROUNDS = "3000";
 
 function run(part, dist) {
   const file = fileURLToPath(new URL(`${part}.mjs`, import.meta.url));
-  const of = { log: [tmpdir(), LOG_SECONDS], replica: [REPLICA_ROUNDS] }[part] ?? [];
+  const of =
+    { log: [tmpdir(), LOG_SECONDS], sync: [tmpdir(), LOG_SECONDS], replica: [REPLICA_ROUNDS] }[part] ?? [];
   const env = dist === undefined ? process.env : { ...process.env, KVORUM_DIST: dist };
   // A process for each, as what one has made the compiler believe would slow the next.
   return JSON.parse(execFileSync(process.execPath, [file, ...of, "--json"], { env, encoding: "utf8" }));
