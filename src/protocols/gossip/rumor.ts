@@ -160,9 +160,10 @@ export class RumorMonger {
     const others = this.#others();
     if (others === 0 || (!asks && this.#infective.size === 0)) return;
     const rumors = mode === "pull" ? [] : this.#tell(NOTHING);
+    const message: RumorMessage = { type: "rumors", rumors, asks };
     for (const drawn of sampleBelow(others, fanout, chance)) {
       const to = this.#peers[drawn < this.#self ? drawn : drawn + 1]!;
-      this.#effects.push({ type: "send", to, message: { type: "rumors", rumors, asks } });
+      this.#effects.push({ type: "send", to, message });
     }
   }
 
