@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that some tests compare Kvorum with. Without them those tests skip, and say so.
+# Installs Debian packages that Kvorum is compared with, without starting what they install. By default those that tests
+# compare with; without them those tests skip, and say so.
+#   ./scripts/debian-packages.sh [PACKAGE...]
 #   redis-server, redis-tools   the differential test; redis-cli against a node
 set -eu
-packages=(redis-server redis-tools)
+packages=("$@")
+[ $# -gt 0 ] || packages=(redis-server redis-tools)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "install ok installed" || missing+=("$package")
@@ -17,7 +20,7 @@ if [ "$(id -u)" -ne 0 ]; then
   run=(sudo)
 fi
 echo "debian packages: installing ${missing[*]} …"
-# A policy that forbids it keeps Debian from starting a Redis of its own on port 6379.
+# A policy that forbids it keeps Debian from starting what it installs, such as a Redis on port 6379.
 printf '#!/bin/sh\nexit 101\n' >/tmp/kvorum-policy-rc.d && chmod +x /tmp/kvorum-policy-rc.d
 if [ ! -e /usr/sbin/policy-rc.d ]; then
   "${run[@]}" install -m 755 /tmp/kvorum-policy-rc.d /usr/sbin/policy-rc.d

@@ -1,7 +1,7 @@
 /**
  * How long an append to the write-ahead log takes, on this machine's disk. Build first: npm run build.
  *
- *   node bench/micro/log.mjs [FOLDER] [SECONDS]
+ *   node bench/micro/log.mjs [FOLDER] [SECONDS] [--json]
  *
  * Compares a write within which the kernel syncs (O_DSYNC: one trip through the thread pool) with a write and then an
  * fdatasync (two trips), one append at a time and many; with an idle event loop and with one that is busy, where each
@@ -16,7 +16,8 @@ const dist = process.env["KVORUM_DIST"] ?? new URL("../../dist", import.meta.url
 const { NodeDisk } = await import(join(dist, "storage/disk/node-disk.js"));
 const { openLog } = await import(join(dist, "storage/log/write-ahead-log.js"));
 
-const [parent = tmpdir(), seconds = "2"] = process.argv.slice(2);
+const json = process.argv.includes("--json");
+const [parent = tmpdir(), seconds = "2"] = process.argv.slice(2).filter((each) => each !== "--json");
 const milliseconds = Number(seconds) * 1000;
 
 /** Hides the durable write of files, so that the log falls back to a write and a sync. */
@@ -94,7 +95,11 @@ async function measure({ trips, clients, bytes, busy }) {
   });
   rmSync(root, { recursive: true });
   latencies.sort((a, b) => a - b);
-  const at = (share) => `${(latencies[Math.floor((latencies.length - 1) * share)] * 1000).toFixed(0)} us`;
+  const us = (share) => latencies[Math.floor((latencies.length - 1) * share)] * 1000;
+  const at = (share) => `${us(share).toFixed(0)} us`;
+  const shape = `${clients} at once, ${bytes} B${busy > 0 ? ", busy loop" : ""}`;
+  results.push({ name: `${shape}, ${trips} trip${trips === 1 ? "" : "s"}`, us: us(0.5) });
+  if (json) return;
   console.log(
     [
       `${trips} trip${trips === 1 ? " " : "s"}`,
@@ -110,6 +115,8 @@ async function measure({ trips, clients, bytes, busy }) {
   );
 }
 
+/** Median latencies, for all.mjs. */
+const results = [];
 for (const shape of [
   { clients: 1, bytes: 200, busy: 0 },
   { clients: 64, bytes: 200, busy: 0 },
@@ -117,5 +124,6 @@ for (const shape of [
   { clients: 1, bytes: 200, busy: 0.3 },
   { clients: 64, bytes: 200, busy: 0.3 },
 ]) {
-  for (const trips of [2, 1, 2, 1]) await measure({ ...shape, trips });
+  for (const trips of json ? [2, 1] : [2, 1, 2, 1]) await measure({ ...shape, trips });
 }
+if (json) console.log(JSON.stringify({ unit: "an append, median latency", results }));

@@ -2,7 +2,7 @@
  * What a log entry costs on its way through three replicas, without sockets and disks: proposed, encoded, sent, persisted,
  * acknowledged, committed, applied and answered. Build first: npm run build.
  *
- *   node bench/micro/replica.mjs [ROUNDS]
+ *   node bench/micro/replica.mjs [ROUNDS] [--json]
  *
  * Prints microseconds of processor time for an entry (all three replicas together), for entries of several sizes, and what
  * an operation more in an entry costs. The applier counts only: what commands cost is in apply.mjs.
@@ -22,7 +22,9 @@ const { bootstrap, recover } = await load("protocols/raft/recovery.js");
 const { findCommand } = await load("data/commands.js");
 const { OK } = await load("core/reply.js");
 
-const rounds = Number(process.argv[2] ?? 20_000);
+const json = process.argv.includes("--json");
+const [count = "20000"] = process.argv.slice(2).filter((each) => each !== "--json");
+const rounds = Number(count);
 
 /** Three hosts on one virtual clock; what one sends or persists is dealt with when `run` is called. */
 function group() {
@@ -162,11 +164,16 @@ function measure(operations) {
 
 const sizes = [1, 4, 30, 450];
 const costs = sizes.map((operations) => [operations, measure(operations)]);
-console.log("operations in an entry   µs an entry   µs an operation");
-for (const [operations, cost] of costs) {
-  console.log(
-    String(operations).padStart(22) +
-      cost.toFixed(1).padStart(14) +
-      (cost / operations).toFixed(2).padStart(18),
-  );
+if (json) {
+  const results = costs.map(([operations, us]) => ({ name: `entry of ${operations} operations`, us }));
+  console.log(JSON.stringify({ unit: "an entry, three replicas", results }));
+} else {
+  console.log("operations in an entry   µs an entry   µs an operation");
+  for (const [operations, cost] of costs) {
+    console.log(
+      String(operations).padStart(22) +
+        cost.toFixed(1).padStart(14) +
+        (cost / operations).toFixed(2).padStart(18),
+    );
+  }
 }

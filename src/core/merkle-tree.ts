@@ -25,6 +25,8 @@ export interface MerkleShape {
 
 const MAX_LEAVES = 1 << 22;
 
+export const NO_ENTRY: Hash64 = { high: 0, low: 0 };
+
 export class MerkleTree {
   readonly shape: MerkleShape;
   readonly leaves: number;
@@ -53,11 +55,19 @@ export class MerkleTree {
    * differs from all others although its data does not, and every comparison says so.
    */
   update(key: Uint8Array, before: Uint8Array | null, after: Uint8Array | null): void {
-    const from = before === null ? null : this.#entry(key, before);
-    const to = after === null ? null : this.#entry(key, after);
-    const high = (from?.high ?? 0) ^ (to?.high ?? 0);
-    const low = (from?.low ?? 0) ^ (to?.low ?? 0);
-    this.#change(this.leafOf(key), high, low);
+    const from = before === null ? NO_ENTRY : this.#entry(key, before);
+    const to = after === null ? NO_ENTRY : this.#entry(key, after);
+    this.replace(this.leafOf(key), from, to);
+  }
+
+  /** As `update`, for who knows the key's leaf and the hashes of its entries already; `NO_ENTRY`: is not there. */
+  replace(leaf: number, before: Hash64, after: Hash64): void {
+    this.#change(leaf, before.high ^ after.high, before.low ^ after.low);
+  }
+
+  /** What is hashed for an entry: the key with its length before it, and the version. */
+  hashEntry(entry: Uint8Array): Hash64 {
+    return hash64(entry, this.shape.seed);
   }
 
   /** Gives a leaf the hash that it had in another tree of this shape: a tree is read back from its leaves alone. */
@@ -74,7 +84,12 @@ export class MerkleTree {
 
   /** The bucket of a key, from 0. Buckets are even, contiguous ranges of the key's hash, in order. */
   leafOf(key: Uint8Array): number {
-    return Math.floor((hash64(key, this.shape.seed).high * this.leaves) / 2 ** 32);
+    return this.leafAt(hash64(key, this.shape.seed).high);
+  }
+
+  /** The bucket of a key whose hash begins with these 32 bits. */
+  leafAt(high: number): number {
+    return Math.floor((high * this.leaves) / 2 ** 32);
   }
 
   get firstLeaf(): number {
@@ -116,7 +131,8 @@ export class MerkleTree {
   }
 
   #change(leaf: number, high: number, low: number): void {
-    for (let node = this.firstLeaf + leaf; ; node = this.parentOf(node)) {
+    const { fanout } = this.shape;
+    for (let node = this.firstLeaf + leaf; ; node = Math.floor((node - 1) / fanout)) {
       this.#hashes[2 * node]! ^= high;
       this.#hashes[2 * node + 1]! ^= low;
       if (node === 0) return;
@@ -127,7 +143,7 @@ export class MerkleTree {
   #entry(key: Uint8Array, version: Uint8Array): Hash64 {
     this.#writer.bytes(key);
     this.#writer.raw(version);
-    return hash64(this.#writer.finish(), this.shape.seed);
+    return this.hashEntry(this.#writer.finish());
   }
 }
 

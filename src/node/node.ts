@@ -5,10 +5,9 @@
  * catalog current -> ready. Each step says what it waits for.
  */
 import { InvariantError, invariant } from "../core/assert.ts";
-import { binaryBytes, CodecError } from "../core/bytes.ts";
+import { CodecError } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP, nodeId } from "../core/ids.ts";
-import { Failure, type Reply } from "../core/reply.ts";
 import type { LogIndex } from "../core/machine.ts";
 import { type Address, DiskError, type Done, type Store, type Transport, type World } from "../core/world.ts";
 import type { Operation } from "../data/batch.ts";
@@ -38,21 +37,8 @@ import { Administration } from "./administration.ts";
 import { CatalogApplier } from "./catalog/applier.ts";
 import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
 import type { CatalogUser } from "./catalog/users.ts";
-import {
-  groupOfOneKey,
-  groupOfTransaction,
-  mergeReplies,
-  NO_TRANSACTIONS,
-  refuseContradiction,
-  refuseEnvelope,
-  refuseMalformed,
-  SESSION_ACROSS_SHARDS,
-  splitByShard,
-} from "./commands.ts";
 import { Channels } from "./channels/channels.ts";
 import { Controller, type ControllerHost } from "./controller.ts";
-import { Deadlines } from "./deadlines.ts";
-import { failureReply } from "./failures.ts";
 import { fittestHeir } from "./heir.ts";
 import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
 import { decodePeerFrame, encodeLoadFrame } from "./frames.ts";
@@ -70,9 +56,9 @@ import { Persister } from "./persister.ts";
 import { Pulse } from "./pulse.ts";
 import type { OrderedReplica } from "./ordered-replica.ts";
 import { RecoveredLog } from "./recovered-log.ts";
-import type { Replica } from "./replica.ts";
 import { ReplicaSet } from "./replica-set.ts";
-import { Request, type RequestSpec } from "./request.ts";
+import { Request } from "./request.ts";
+import { Requests, type RequestsHost } from "./requests.ts";
 import { Router } from "./router.ts";
 import { RoutingTable } from "./routing-table.ts";
 import { ShardApplier } from "./shard-applier.ts";
@@ -104,7 +90,7 @@ export class Node implements KvorumNode {
   readonly #options: NodeOptions;
   readonly #transport: Transport;
   readonly #formation: Formation;
-  readonly #deadlines: Deadlines;
+  readonly #requests: Requests;
   readonly #watches: Watches;
   readonly channels: Channels;
   readonly #startedAt: number;
@@ -122,11 +108,10 @@ export class Node implements KvorumNode {
   #waiting: { reason: string; since: number } | null;
   #storageProblem: string | null = null;
   #closing = false;
-  #inFlight = 0;
   #lastProposalTime = 0;
   readonly #gone = new MergingTotals();
   readonly #loads: Loads;
-  readonly #counters = { commands: 0, failures: 0, overloaded: 0, leaderChanges: 0, framesDropped: 0 };
+  readonly #counters = { leaderChanges: 0, framesDropped: 0 };
 
   private constructor(
     world: World,
@@ -143,14 +128,14 @@ export class Node implements KvorumNode {
     this.#startedAt = world.clock.now();
     this.#loads = new Loads(options.loopLag);
     this.#waiting = { reason: "the data directory", since: this.#startedAt };
-    this.#deadlines = new Deadlines(world.clock, (request) => this.#expire(request));
+    this.#requests = new Requests(this.#requestsHost());
     this.#watches = new Watches({
       clock: world.clock,
       limit: options.limits.maxWatches,
       refuses: () => this.#refusesWatches(),
       exists: (group) => this.#table.group(group) !== undefined,
       history: (group) => this.#historyOf(group),
-      ask: (group, after, prefix, done) => this.#askForChanges(group, after, prefix, done),
+      ask: (group, after, prefix, done) => this.#requests.askForChanges(group, after, prefix, done),
     });
     const { clock, random, log: logger } = world;
     this.channels = new Channels({ clock, random, logger, patience: options.requestTimeout });
@@ -203,6 +188,34 @@ export class Node implements KvorumNode {
         done(null, node);
       },
     );
+  }
+
+  #requestsHost(): RequestsHost {
+    const table = (): RoutingTable => this.#table;
+    const catalogCurrent = (): boolean => this.#catalogCurrent;
+    const closing = (): boolean => this.#closing;
+    const waitingFor = (): string => this.#waiting?.reason ?? "nothing";
+    const router = (): Router | null => this.#running?.router ?? null;
+    return {
+      clock: this.#world.clock,
+      requestTimeout: this.#options.requestTimeout,
+      maxInFlight: this.#options.limits.maxInFlight,
+      get table() {
+        return table();
+      },
+      get catalogCurrent() {
+        return catalogCurrent();
+      },
+      get closing() {
+        return closing();
+      },
+      get waitingFor() {
+        return waitingFor();
+      },
+      get router() {
+        return router();
+      },
+    };
   }
 
   // Starting -----------------------------------------------------------------------------------------------------
@@ -307,7 +320,7 @@ export class Node implements KvorumNode {
       send: (to, frame) => this.#transport.send(to, frame),
       refusesWrites: () => this.#refusesWrites(),
       scheduleFlush: () => loop.schedule(),
-      watch: (request, timeout) => this.#deadlines.watch(request, timeout),
+      watch: (request, timeout) => this.#requests.deadlines.watch(request, timeout),
     });
     const replicas = new ReplicaSet(
       {
@@ -333,7 +346,7 @@ export class Node implements KvorumNode {
           replicas.onRetired(replica);
         },
         expire: (replica, done) =>
-          this.#internalWrite(
+          this.#requests.internalWrite(
             replica,
             { group: replica.group, operation: { kind: "command", ...internalCall(".expire") }, quorum: 1 },
             done,
@@ -364,7 +377,11 @@ export class Node implements KvorumNode {
                 propose: (call, done) => {
                   const replica = replicas.ordered(group);
                   if (replica?.isLeader === true)
-                    this.#internalWrite(replica, { group, operation: { kind: "command", ...call } }, done);
+                    this.#requests.internalWrite(
+                      replica,
+                      { group, operation: { kind: "command", ...call } },
+                      done,
+                    );
                   else done(null);
                 },
               }),
@@ -462,7 +479,7 @@ export class Node implements KvorumNode {
     this.#onCatalog((replicas.ordered(SYSTEM_GROUP)!.applier as CatalogApplier).catalog);
     replicas.openKnown(this.#table.catalog);
     controller.start();
-    this.#deadlines.start();
+    this.#requests.deadlines.start();
     this.#sweep();
     this.#waitFor("a majority of the system group");
     this.#becomeCurrent();
@@ -498,7 +515,7 @@ export class Node implements KvorumNode {
         this.#checkReady();
       },
     );
-    this.#deadlines.watch(request, this.#options.requestTimeout);
+    this.#requests.deadlines.watch(request, this.#options.requestTimeout);
     const system = running.replicas.ordered(SYSTEM_GROUP)!;
     if (system.leader === null) request.fail("no-leader");
     else system.read(request);
@@ -714,68 +731,14 @@ export class Node implements KvorumNode {
     this.#running!.loop.schedule();
   }
 
-  #expire(request: Request): void {
-    request.giveUp(request.exposed ? "timeout" : request.behind ? "behind" : "no-leader");
-  }
-
   // Requests -----------------------------------------------------------------------------------------------------
 
   execute(call: CommandCall, options: CallOptions, done: ReplyCallback): void {
-    this.#counters.commands++;
-    const refusal = this.#refuse() ?? refuseMalformed(call) ?? refuseEnvelope(call.spec.access, options);
-    if (refusal !== null) {
-      this.#answer(refusal, done);
-      return;
-    }
-    if (this.#catalogCurrent && options.quorum === undefined) {
-      const group = groupOfOneKey(this.#table, call);
-      if (group !== null) {
-        const { spec, args } = call;
-        this.#submit(group, { kind: "command", spec, args }, spec.access === "write", options, done);
-        return;
-      }
-    }
-    const parts = splitByShard(this.#table, call);
-    if (parts instanceof Failure) {
-      this.#answer(this.#refuseUnlessCurrent([]) ?? parts, done);
-      return;
-    }
-    const contradiction =
-      this.#refuseUnlessCurrent(parts) ?? refuseContradiction(this.#table, parts, options);
-    if (contradiction !== null) {
-      this.#answer(contradiction, done);
-      return;
-    }
-    if (parts.length > 1 && options.envelope?.kind === "session") {
-      this.#answer(SESSION_ACROSS_SHARDS, done);
-      return;
-    }
-    const write = call.spec.access === "write";
-    if (parts.length === 1) {
-      this.#submit(parts[0]!.group, { kind: "command", ...call }, write, options, done);
-      return;
-    }
-    const replies: Reply[] = [];
-    let open = parts.length;
-    parts.forEach((part, i) => {
-      this.#submit(part.group, { kind: "command", ...part.call }, write, options, (reply) => {
-        replies[i] = reply;
-        if (--open === 0) done(mergeReplies(call, parts, replies), null);
-      });
-    });
+    this.#requests.execute(call, options, done);
   }
 
   executeOn(group: GroupId, call: CommandCall, options: CallOptions, done: ReplyCallback): void {
-    this.#counters.commands++;
-    const refusal =
-      this.#refuse() ??
-      this.#refuseUnlessCurrent([{ group }]) ??
-      refuseMalformed(call) ??
-      refuseEnvelope(call.spec.access, options) ??
-      refuseContradiction(this.#table, [{ group, call }], options);
-    if (refusal === null)
-      this.#submit(group, { kind: "command", ...call }, call.spec.access === "write", options, done);
-    else this.#answer(refusal, done);
+    this.#requests.executeOn(group, call, options, done);
   }
 
   transaction(
@@ -784,16 +747,7 @@ export class Node implements KvorumNode {
     options: CallOptions,
     done: ReplyCallback,
   ): void {
-    this.#counters.commands += calls.length;
-    const refusal = this.#refuse() ?? this.#refuseUnlessCurrent([]) ?? refuseEnvelope("write", options);
-    if (refusal !== null) {
-      this.#answer(refusal, done);
-      return;
-    }
-    const group = groupOfTransaction(this.#table, calls, watched);
-    if (group instanceof Failure) this.#answer(group, done);
-    else if (this.#table.merges(group)) this.#answer(NO_TRANSACTIONS, done);
-    else this.#submit(group, { kind: "transaction", calls, watched }, true, options, done);
+    this.#requests.transaction(calls, watched, options, done);
   }
 
   watch(group: GroupId, options: WatchOptions, listener: WatchListener): WatchHandle {
@@ -811,104 +765,6 @@ export class Node implements KvorumNode {
     const replica = this.#running?.replicas.get(group);
     if (replica?.kind !== "ordered" || replica.failure !== null || replica.appliedIndex === 0) return null;
     return replica.applier instanceof ShardApplier ? replica.applier.history : null;
-  }
-
-  /** In this turn or a later one. What a lagging replica remembers is as true as what the leader does. */
-  #askForChanges(group: GroupId, after: number, prefix: Uint8Array, done: ReplyCallback): void {
-    const refusal = this.#refuse() ?? this.#refuseUnlessCurrent([]);
-    if (refusal !== null) {
-      this.#answer(refusal, done);
-      return;
-    }
-    const operation = {
-      kind: "command",
-      ...internalCall(".changes", binaryBytes(String(after)), prefix),
-    } as const;
-    this.#submit(group, operation, false, { consistency: "stale" }, done, { leaderOnly: true });
-  }
-
-  #refuse(): Failure | null {
-    if (this.#closing) return failureReply("closing");
-    if (this.#running === null) return this.#starting();
-    if (this.#inFlight >= this.#options.limits.maxInFlight) {
-      this.#counters.overloaded++;
-      return failureReply("overloaded", `${this.#inFlight} requests are under way (maxInFlight).`);
-    }
-    return null;
-  }
-
-  /**
-   * Until the catalog is current, only shards of named keyspaces that merge are served. By an old catalog a key of a newer keyspace
-   * would be one of the default keyspace; its own name it has for good.
-   */
-  #refuseUnlessCurrent(parts: readonly { readonly group: GroupId }[]): Failure | null {
-    if (this.#catalogCurrent) return null;
-    const isKnown = parts.length > 0 && parts.every(({ group }) => this.#table.mergesByName(group));
-    return isKnown ? null : this.#starting();
-  }
-
-  #starting(): Failure {
-    return failureReply("no-leader", `The node is starting: waiting for ${this.#waiting?.reason}.`);
-  }
-
-  #answer(reply: Reply, done: ReplyCallback): void {
-    if (reply instanceof Failure) this.#counters.failures++;
-    done(reply, null);
-  }
-
-  #submit(
-    group: GroupId,
-    operation: Operation,
-    write: boolean,
-    options: CallOptions,
-    done: ReplyCallback,
-    { leaderOnly = false } = {},
-  ): void {
-    const { router } = this.#running!;
-    const timeout = options.timeout ?? this.#options.requestTimeout;
-    const deadline = this.#world.clock.now() + timeout;
-    this.#inFlight++;
-    const { envelope } = options;
-    const request = new Request(
-      {
-        group,
-        operation: envelope === undefined ? operation : { ...operation, envelope },
-        write,
-        consistency: options.consistency ?? "linearizable",
-        atLeast: options.atLeast ?? 0,
-        maxStaleness: options.maxStaleness ?? null,
-        quorum: options.quorum ?? null,
-        deadline,
-      },
-      router.retry,
-      (reply, failure, seen) => {
-        this.#inFlight--;
-        if (failure === null) done(reply, seen);
-        else this.#answer(failureReply(failure.error, failure.detail), done);
-      },
-    );
-    request.leaderOnly = leaderOnly;
-    this.#deadlines.watch(request, timeout);
-    router.submit(request);
-  }
-
-  /** A write that the node itself needs (expiry), at this replica only and without another attempt elsewhere. */
-  #internalWrite(
-    replica: Replica,
-    wanted: Pick<RequestSpec, "group" | "operation" | "quorum">,
-    done: (reply: Reply | null) => void,
-  ): void {
-    if (this.#closing) {
-      done(null);
-      return;
-    }
-    const timeout = this.#options.requestTimeout;
-    const deadline = this.#world.clock.now() + timeout;
-    const request = new Request({ ...wanted, write: true, deadline }, null, (reply, failure) =>
-      done(failure === null ? reply : null),
-    );
-    this.#deadlines.watch(request, timeout);
-    replica.propose(request);
   }
 
   admin(request: AdminRequest, done: (result: AdminResult) => void): void {
@@ -1034,9 +890,9 @@ export class Node implements KvorumNode {
       gone: this.#gone,
       counters: {
         ...channels.counters,
-        commands_total: this.#counters.commands,
-        refusals_total: this.#counters.failures,
-        overloaded_total: this.#counters.overloaded,
+        commands_total: this.#requests.counters.commands,
+        refusals_total: this.#requests.counters.failures,
+        overloaded_total: this.#requests.counters.overloaded,
         leader_changes_total: this.#counters.leaderChanges,
         leader_moves_requests_total: running?.leaderships.moves.requests ?? 0,
         leader_moves_preferred_total: running?.leaderships.moves.preferred ?? 0,
@@ -1050,7 +906,7 @@ export class Node implements KvorumNode {
       gauges: {
         ...channels.gauges,
         ready: this.ready ? 1 : 0,
-        requests_in_flight: this.#inFlight,
+        requests_in_flight: this.#requests.inFlight,
         requests_waiting_for_leader: running?.router.parkedCount ?? 0,
         requests_forwarded: running?.router.forwardCount ?? 0,
         log_bytes: log?.bytes ?? 0,
@@ -1074,7 +930,7 @@ export class Node implements KvorumNode {
       this.#closing = true;
       this.#formation.close();
       this.channels.close();
-      this.#deadlines.stop();
+      this.#requests.deadlines.stop();
       this.#transport.close(done);
       return;
     }
@@ -1082,13 +938,13 @@ export class Node implements KvorumNode {
     this.#handOver(running, () => {
       this.#closing = true;
       this.#formation.close();
-      this.#deadlines.stop();
+      this.#requests.deadlines.stop();
       this.#watches.closeAll();
       running.replicas.closeAll();
       running.members?.close();
       this.channels.close();
       running.administration.close();
-      this.#deadlines.expireAll();
+      this.#requests.deadlines.expireAll();
       running.loop.schedule();
       this.#world.clock.defer(() => {
         this.#transport.close(() => running.state.close(() => running.log.close(() => done())));

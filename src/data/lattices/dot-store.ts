@@ -14,7 +14,7 @@ import { type Codec, lattice, type Lattice } from "./lattice.ts";
 export interface DotStore<Store> extends Codec<Store> {
   readonly empty: Store;
   isEmpty(store: Store): boolean;
-  dots(store: Store): Iterable<Dot>;
+  dots(store: Store): readonly Dot[];
   join(left: Store, leftKnows: CausalContext, right: Store, rightKnows: CausalContext): Store;
   /** Given that the left context is contained in the right one. */
   leq(left: Store, leftKnows: CausalContext, right: Store): boolean;
@@ -77,15 +77,31 @@ export function dotFun<V>(values: Lattice<V>): DotStore<DotFun<V>> {
   };
 }
 
+/**
+ * The store after a change that was made on it: without what the change replaces, with what it writes under a new dot. It is what
+ * the join with the change's delta comes to, without contexts.
+ */
+export function changed<V>(
+  store: DotFun<V>,
+  written: DotFun<V>,
+  replaced: readonly Dot[],
+): readonly Written<V>[] {
+  const kept =
+    store.length === 0 || replaced.length === 0
+      ? store
+      : store.filter(({ dot }) => !replaced.some((other) => compareDots(dot, other) === 0));
+  if (kept.length === 0) return written;
+  if (written.length === 0) return kept;
+  return [...kept, ...written].sort((left, right) => compareDots(left.dot, right.dot));
+}
+
 /** Stores by key. A key whose store is empty is not there. */
 export function dotMap<Inner>(inner: DotStore<Inner>): DotStore<DotMap<Inner>> {
   const codec = maps(texts, inner);
   return {
     empty: new Map(),
     isEmpty: (store) => store.size === 0,
-    *dots(store) {
-      for (const part of store.values()) yield* inner.dots(part);
-    },
+    dots: (store) => [...store.values()].flatMap((part) => inner.dots(part)),
     join(left, leftKnows, right, rightKnows) {
       const joined = new Map<string, Inner>();
       for (const [key, mine] of left) {
@@ -152,7 +168,7 @@ export function causal<Store>(name: string, stores: DotStore<Store>): Lattice<Ca
 /** What an operation writes, under the dot that it was given or under none, and the dots that it replaces. */
 export interface Change<Store> {
   readonly store: Store;
-  readonly replaced: Iterable<Dot>;
+  readonly replaced: readonly Dot[];
 }
 
 /** An operation on a store, wherever it is nested. `dot` is the operation's own. */

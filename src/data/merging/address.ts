@@ -33,12 +33,16 @@ export interface Span {
 const writer = new ByteWriter();
 
 export function addressOf(key: string, kind: Kind, part = ""): string {
-  return `${prefixOf(key)}${String.fromCharCode(kind)}${part}`;
+  return prefixOf(key) + MARKS[kind]! + part;
 }
 
+/** What stands between key and part. */
+const MARKS = ["", ...KINDS.map((kind) => String.fromCharCode(kind))];
+
 function prefixOf(key: string): string {
-  writer.binary(key);
-  return binaryString(writer.finish());
+  if (key.length < 0x80) return String.fromCharCode(key.length) + key;
+  writer.varint(key.length);
+  return binaryString(writer.finish()) + key;
 }
 
 /** Where all items of the key are. */
@@ -55,22 +59,36 @@ export function spanOfKind(key: string, kind: Kind): Span {
 
 /** Throws `CodecError` for anything that `addressOf` does not make. */
 export function splitAddress(address: string): Address {
-  let length = 0;
-  let at = 0;
-  for (let scale = 1; ; scale *= 0x80) {
-    const byte = address.charCodeAt(at++);
-    length += (byte & 0x7f) * scale;
-    if (byte < 0x80) break;
-    if (!(byte >= 0x80) || at > 5) throw new CodecError("no address has such a key");
-  }
-  const key = address.slice(at, at + length);
-  const kind = address.charCodeAt(at + length);
-  const part = address.slice(at + length + 1);
-  if (!isKind(kind) || (kind === STRING && part !== "") || addressOf(key, kind, part) !== address)
-    throw new CodecError("not the address of an item");
-  return { key, kind, part };
+  const at = keyStart(address);
+  const end = keyEnd(address, at);
+  return { key: address.slice(at, end), kind: kindAt(address, end), part: address.slice(end + 1) };
 }
 
-const isKind = (value: number): value is Kind => (KINDS as readonly number[]).includes(value);
+/** Throws `CodecError` for anything that `addressOf` does not make. */
+export function kindOf(address: string): Kind {
+  return kindAt(address, keyEnd(address, keyStart(address)));
+}
+
+function keyStart(address: string): number {
+  let at = 0;
+  while (address.charCodeAt(at) >= 0x80) at++;
+  if (at > 4 || (at > 0 && address.charCodeAt(at) === 0)) throw new CodecError("no address has such a key");
+  return at + 1;
+}
+
+function keyEnd(address: string, start: number): number {
+  let length = 0;
+  for (let at = start - 1; at >= 0; at--) length = length * 0x80 + (address.charCodeAt(at) & 0x7f);
+  return start + length;
+}
+
+function kindAt(address: string, at: number): Kind {
+  const kind = address.charCodeAt(at);
+  if (!isKind(kind) || (kind === STRING && address.length > at + 1))
+    throw new CodecError("not the address of an item");
+  return kind;
+}
+
+const isKind = (value: number): value is Kind => value === STRING || value === MEMBER || value === FIELD;
 
 export const addressBytes = binaryBytes;

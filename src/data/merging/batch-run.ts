@@ -28,22 +28,24 @@ export class CommandBatch implements BatchRun {
   next(loaded?: readonly LoadedRange[]): LoadStep | BatchDone {
     invariant(!this.#done, "a finished batch was continued");
     invariant(this.#waiting === (loaded !== undefined), "a batch was given ranges that it did not ask for");
-    this.#work.loaded = loaded ?? [];
+    this.#work.loaded = loaded ?? NOTHING;
     const { operations, seed } = this.#batch;
     while (this.#replies.length < operations.length) {
-      const operation = operations[this.#replies.length]!;
-      const { args } = callOf(operation);
-      const command = mergingCommand(callOf(operation).spec.name);
+      const { spec, args } = callOf(operations[this.#replies.length]!);
+      const command = mergingCommand(spec.name);
       invariant(command !== undefined, "a command that cannot merge was ordered");
       if (!this.#waiting) {
         this.#work.seed(seed, this.#replies.length);
-        const requests = command.ranges?.(this.#work, args) ?? [];
+        const requests = command.ranges?.(this.#work, args) ?? NOTHING;
         this.#waiting = requests.length > 0;
-        if (this.#waiting) return { type: "load", requests };
+        if (this.#waiting) {
+          this.#work.commit();
+          return { type: "load", requests };
+        }
       }
       this.#waiting = false;
       this.#replies.push(command.run(this.#work, args));
-      this.#work.loaded = [];
+      this.#work.loaded = NOTHING;
     }
     this.#done = true;
     const delta = this.#work.finish();
@@ -51,6 +53,8 @@ export class CommandBatch implements BatchRun {
     return { type: "done", replies: this.#replies, delta };
   }
 }
+
+const NOTHING: readonly never[] = [];
 
 /** Transactions and envelopes are refused before they come here. */
 function callOf(operation: Operation): Extract<Operation, { kind: "command" }> {

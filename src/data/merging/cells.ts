@@ -8,6 +8,7 @@
 import { binaryBytes } from "../../core/bytes.ts";
 import {
   chain,
+  changed,
   type Codec,
   compareStamps,
   counterStores,
@@ -40,6 +41,9 @@ export interface Cell {
 
 const NOTHING = new Uint8Array(0);
 
+/** A value of up to so many bytes is always a copy: who keeps it keeps no larger buffer with it. */
+export const SMALL_BYTES = 64;
+
 const writeCodec: Codec<Write> = {
   encode(writer, { stamp, value, expiry }) {
     stamps.encode(writer, stamp);
@@ -49,7 +53,8 @@ const writeCodec: Codec<Write> = {
   decode(reader) {
     const stamp = stamps.decode(reader);
     const expiry = counts.decode(reader);
-    return { stamp, expiry, value: reader.raw(counts.decode(reader)) };
+    const value = reader.raw(counts.decode(reader));
+    return { stamp, expiry, value: own(value) };
   },
 };
 
@@ -66,9 +71,10 @@ const writes = dotFun(
 export const cells: DotStore<Cell> = {
   empty: { writes: [], counts: [] },
   isEmpty: (cell) => cell.writes.length === 0 && cell.counts.length === 0,
-  *dots(cell) {
-    yield* writes.dots(cell.writes);
-    yield* counterStores.dots(cell.counts);
+  dots(cell) {
+    if (cell.writes.length === 0) return counterStores.dots(cell.counts);
+    const dots = writes.dots(cell.writes);
+    return cell.counts.length === 0 ? dots : [...dots, ...counterStores.dots(cell.counts)];
   },
   join: (left, leftKnows, right, rightKnows) =>
     withoutReplaced({
@@ -100,6 +106,14 @@ function withoutReplaced({ writes: register, counts: subtotals }: Cell): Cell {
 function newestOfEach<V>(store: DotFun<V>): DotFun<V> {
   if (store.length < 2) return store;
   return store.filter(({ dot }, at) => store[at + 1]?.dot.replica !== dot.replica);
+}
+
+/** The cell after a change that was made on it here: see `changed`. */
+export function changedCell(cell: Cell, written: Cell, replaced: readonly Dot[]): Cell {
+  return withoutReplaced({
+    writes: changed(cell.writes, written.writes, replaced),
+    counts: changed(cell.counts, written.counts, replaced),
+  });
 }
 
 /** The write that a plain read shows: of concurrent ones that with the greatest stamp. */
@@ -135,17 +149,21 @@ export function numberOf(cell: Cell): bigint | undefined {
 
 /** Replaces all that is seen. */
 export function writing(value: Uint8Array, expiry: number, stamp: Stamp): Mutation<Cell> {
+  const kept = own(value);
   return (cell, dot) => ({
-    store: { writes: [{ dot, value: { stamp, value, expiry } }], counts: [] },
+    store: { writes: [{ dot, value: { stamp, value: kept, expiry } }], counts: [] },
     replaced: cells.dots(cell),
   });
 }
 
+const own = (value: Uint8Array): Uint8Array => (value.length > SMALL_BYTES ? value : value.slice());
+
 /** Replaces only what its writer has seen. */
 export function resolving(value: Uint8Array, stamp: Stamp, seen: (dot: Dot) => boolean): Mutation<Cell> {
+  const kept = own(value);
   return (cell, dot) => ({
-    store: { writes: [{ dot, value: { stamp, value, expiry: 0 } }], counts: [] },
-    replaced: [...cells.dots(cell)].filter(seen),
+    store: { writes: [{ dot, value: { stamp, value: kept, expiry: 0 } }], counts: [] },
+    replaced: cells.dots(cell).filter(seen),
   });
 }
 

@@ -12,6 +12,7 @@
  * the receiver takes into its own context only the dots that the items hold.
  */
 import { ByteReader, ByteWriter, CodecError, binaryString } from "../../core/bytes.ts";
+import type { ReplicaId } from "../../core/ids.ts";
 import {
   type CausalContext,
   causalContexts,
@@ -35,6 +36,7 @@ export function storesOf(kind: Kind): DotStore<Store> {
 export interface Item {
   readonly address: string;
   readonly kind: Kind;
+  readonly key: string;
   readonly store: Store;
 }
 
@@ -54,9 +56,10 @@ const EVENT = 1;
 const SCOPED = 2;
 const SPACES = ["items", "index"] as const;
 
+const writer = new ByteWriter();
+
 /** Items in any order. */
 export function encodeDelta({ context, scopes, items }: Delta): Uint8Array {
-  const writer = new ByteWriter();
   writer.u8(scopes === null ? EVENT : SCOPED);
   causalContexts.encode(writer, context);
   if (scopes !== null) encodeScopes(writer, scopes);
@@ -76,25 +79,40 @@ export function decodeDelta(bytes: Uint8Array): Delta {
   const context = causalContexts.decode(reader);
   const scopes = form === SCOPED ? decodeScopes(reader) : null;
   const items: Item[] = [];
-  const seen = new Set<string>();
+  const places = new Places(context);
+  let last = "";
   for (let left = counts.decode(reader); left > 0; left--) {
     const address = texts.decode(reader);
-    const last = items.at(-1);
-    if (last !== undefined && last.address >= address) throw new CodecError("items out of order");
-    const { kind } = splitAddress(address);
+    if (last >= address) throw new CodecError("items out of order");
+    last = address;
+    const { kind, key } = splitAddress(address);
     const store = storesOf(kind).decode(reader);
-    for (const dot of storesOf(kind).dots(store)) checkDot(dot, context, seen);
-    items.push({ address, kind, store });
+    for (const dot of storesOf(kind).dots(store)) places.add(dot);
+    items.push({ address, kind, key, store });
   }
   reader.end();
   return { context, scopes, items };
 }
 
-function checkDot(dot: Dot, context: CausalContext, seen: Set<string>): void {
-  if (!knows(context, dot)) throw new CodecError("a dot outside of its context");
-  const name = `${dot.replica}.${dot.counter}`;
-  if (seen.has(name)) throw new CodecError("one dot at two places");
-  seen.add(name);
+/** Where dots were found: each in its context, and at one place only. */
+class Places {
+  readonly #context: CausalContext;
+  readonly #seen = new Map<ReplicaId, Set<number>>();
+
+  constructor(context: CausalContext) {
+    this.#context = context;
+  }
+
+  add(dot: Dot): void {
+    if (!knows(this.#context, dot)) throw new CodecError("a dot outside of its context");
+    let counters = this.#seen.get(dot.replica);
+    if (counters === undefined) {
+      counters = new Set();
+      this.#seen.set(dot.replica, counters);
+    }
+    if (counters.has(dot.counter)) throw new CodecError("one dot at two places");
+    counters.add(dot.counter);
+  }
 }
 
 export function encodeScopes(writer: ByteWriter, scopes: readonly Scope[]): void {

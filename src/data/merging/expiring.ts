@@ -8,7 +8,7 @@ import type { CommandName } from "../command-ids.ts";
 import type { Args } from "../contract.ts";
 import { expireMoment, EXPIRY_UNITS, type ExpiryUnit } from "../expiry-time.ts";
 import { parseConditions, permits } from "../expiring.ts";
-import { addressOf, FIELD, MEMBER, STRING } from "./address.ts";
+import { STRING } from "./address.ts";
 import { expiring, expiryOf } from "./cells.ts";
 import type { MergingCommand, Writing } from "./look.ts";
 
@@ -24,9 +24,9 @@ function expire(work: Writing, args: Args, name: string, unit: ExpiryUnit): Repl
   if (moment instanceof Failure) return moment;
   const key = keyArg(args, 0);
   const cell = work.cell(key, STRING);
-  if (cell === undefined) return work.has(key, MEMBER, FIELD) ? NO_COLLECTIONS : 0;
+  if (cell === undefined) return work.hasElements(key) ? NO_COLLECTIONS : 0;
   if (!permits(conditions, moment, expiryOf(cell))) return 0;
-  if (moment <= work.now) work.remove(addressOf(key, STRING));
+  if (moment <= work.now) work.remove(key, STRING);
   else work.changeCell(key, STRING, "", expiring(moment, work.stamp()));
   return 1;
 }
@@ -52,7 +52,7 @@ function ttlCommand({ seconds, absolute }: ExpiryUnit): MergingCommand {
     run(look, args) {
       const key = keyArg(args, 0);
       const cell = look.cell(key, STRING);
-      if (cell === undefined) return look.has(key, MEMBER, FIELD) ? NO_EXPIRY : NO_KEY;
+      if (cell === undefined) return look.hasElements(key) ? NO_EXPIRY : NO_KEY;
       const moment = expiryOf(cell);
       if (moment === 0) return NO_EXPIRY;
       const milliseconds = absolute ? moment : Math.max(moment - look.now, 0);

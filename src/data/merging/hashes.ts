@@ -6,7 +6,7 @@ import type { Args } from "../contract.ts";
 import { VALUE_TOO_LARGE, WOULD_OVERFLOW, wrongArity } from "../failures.ts";
 import { fromBytes } from "../lattices/index.ts";
 import { fitting } from "../numbers.ts";
-import { addressOf, FIELD, splitAddress } from "./address.ts";
+import { FIELD, splitAddress } from "./address.ts";
 import { adding, cells, numberOf, textOf, writing } from "./cells.ts";
 import type { Entries, Look, MergingCommand, Writing } from "./look.ts";
 
@@ -46,7 +46,7 @@ function hdel(work: Writing, args: Args): Reply {
   for (const arg of args.slice(1)) {
     const part = binaryString(arg);
     if (work.cell(key, FIELD, part) === undefined) continue;
-    work.remove(addressOf(key, FIELD, part));
+    work.remove(key, FIELD, part);
     removed++;
   }
   return removed;

@@ -7,7 +7,7 @@ import { keyArg } from "../arguments.ts";
 import type { Args } from "../contract.ts";
 import { splitExpiryId } from "../header.ts";
 import { toBytes } from "../lattices/index.ts";
-import { addressOf, FIELD, KINDS, MEMBER, STRING } from "./address.ts";
+import { FIELD, KINDS, MEMBER, STRING } from "./address.ts";
 import { cells, expiryOf, textOf } from "./cells.ts";
 import { EXPIRIES } from "./items.ts";
 import type { Look, MergingCommand, Writing } from "./look.ts";
@@ -27,7 +27,7 @@ function del(work: Writing, args: Args): Reply {
   if (ranges instanceof Failure) return ranges;
   let removed = 0;
   for (const key of keys) if (work.has(key, ...KINDS)) removed++;
-  for (const { entries } of work.loaded) for (const { id } of entries) work.remove(id);
+  for (const { entries } of work.loaded) for (const { id } of entries) work.removeAt(id);
   return removed;
 }
 
@@ -79,7 +79,7 @@ function expire(work: Writing): Reply {
   for (const [i, { id }] of work.loaded[0]!.entries.entries()) {
     const { expiry, key } = splitExpiryId(id);
     if (expiry > work.now || i === MOST_DUE) return expiry;
-    work.forget(addressOf(key, STRING));
+    work.forget(key, STRING);
   }
   return NOTHING_DUE;
 }

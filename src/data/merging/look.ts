@@ -6,17 +6,20 @@ import type { Args } from "../contract.ts";
 import { WRONG_TYPE } from "../failures.ts";
 import {
   causalContexts,
+  changed,
   contextOf,
   type Dot,
   type DotFun,
+  dotSets,
   type Mutation,
   nextDot,
   type Stamp,
+  type Written,
 } from "../lattices/index.ts";
 import { SeededRandom } from "../random.ts";
 import {
   addressOf,
-  FIELD,
+  type FIELD,
   type Kind,
   KINDS,
   MEMBER,
@@ -25,9 +28,10 @@ import {
   splitAddress,
   STRING,
 } from "./address.ts";
-import { type Cell, isDue } from "./cells.ts";
-import { encodeDelta, type Store, storesOf } from "./delta.ts";
-import { type Counts, ITEMS, type Items } from "./items.ts";
+import { type Cell, cells, changedCell, isDue } from "./cells.ts";
+import { encodeDelta, type Item, type Store, storesOf } from "./delta.ts";
+import { type Counts, countOf, totalOf } from "./headers.ts";
+import { type Held, ITEMS, type Items } from "./items.ts";
 import type { Meta } from "./meta.ts";
 import type { Trace } from "./reading.ts";
 import type { Reply } from "../../core/reply.ts";
@@ -91,46 +95,59 @@ export class Look {
     return this.items.counts(key);
   }
 
-  /** The cell of a string or field, unless it is empty or due. */
-  cell(key: string, kind: typeof STRING | typeof FIELD, part = ""): Cell | undefined {
+  /** What the item holds. */
+  protected store(key: string, kind: Kind, part: string): Store {
     const address = addressOf(key, kind, part);
     this.trace?.point(address);
-    if (this.items.bytes(address) === undefined) return undefined;
-    const cell = this.items.store(address, kind) as Cell;
-    return isDue(cell, this.now) ? undefined : cell;
+    return this.items.store(address, kind);
+  }
+
+  /** The cell of a string or field, unless it is empty or due. */
+  cell(key: string, kind: typeof STRING | typeof FIELD, part = ""): Cell | undefined {
+    const cell = this.store(key, kind, part) as Cell;
+    return cells.isEmpty(cell) || isDue(cell, this.now) ? undefined : cell;
   }
 
   /** A failure when the key holds other kinds only. */
   string(key: string): Cell | undefined | Failure {
-    return this.cell(key, STRING) ?? (this.has(key, MEMBER, FIELD) ? WRONG_TYPE : undefined);
+    return this.cell(key, STRING) ?? (this.hasElements(key) ? WRONG_TYPE : undefined);
   }
 
   hasMember(key: string, member: string): boolean {
     const address = addressOf(key, MEMBER, member);
     this.trace?.point(address);
-    return this.items.bytes(address) !== undefined;
+    return this.items.has(address, MEMBER);
   }
 
   /** Whether the key has an item of one of the kinds; a due string is none. */
   has(key: string, ...kinds: readonly Kind[]): boolean {
     const counts = this.counts(key);
-    return kinds.some((kind) => {
-      if (!counts.has(kind)) return false;
-      return kind !== STRING || !isDue(this.items.store(addressOf(key, STRING), STRING) as Cell, this.now);
-    });
+    for (const kind of kinds)
+      if (countOf(counts, kind) > 0 && (kind !== STRING || this.#hasString(key))) return true;
+    return false;
+  }
+
+  #hasString(key: string): boolean {
+    return !isDue(this.items.store(addressOf(key, STRING), STRING) as Cell, this.now);
+  }
+
+  /** It has members or fields. */
+  hasElements(key: string): boolean {
+    const { members, fields } = this.counts(key);
+    return members + fields > 0;
   }
 
   /** How many there are; a failure when the key holds other kinds only. */
   size(key: string, kind: typeof MEMBER | typeof FIELD): number | Failure {
-    const count = this.counts(key).get(kind) ?? 0;
-    return count === 0 && this.has(key, ...KINDS) ? WRONG_TYPE : count;
+    const counts = this.counts(key);
+    const count = countOf(counts, kind);
+    if (count > 0 || totalOf(counts) === 0) return count;
+    return this.has(key, ...KINDS) ? WRONG_TYPE : 0;
   }
 
   /** For a read that asks whether, or how much, there is: all that is below the key, unless it is too much to look at. */
   traceKey(key: string): void {
-    let total = 0;
-    for (const count of this.counts(key).values()) total += count;
-    if (total <= MOST_ELEMENTS) this.trace?.span(spanOfKey(key));
+    if (totalOf(this.counts(key)) <= MOST_ELEMENTS) this.trace?.span(spanOfKey(key));
   }
 
   /** All items of the keys; a failure when they are too many. */
@@ -138,8 +155,7 @@ export class Look {
     const requests: RangeRequest[] = [];
     let total = 0;
     for (const key of new Set(keys)) {
-      let items = 0;
-      for (const count of this.counts(key).values()) items += count;
+      const items = totalOf(this.counts(key));
       total += items;
       if (items > 0) requests.push({ space: ITEMS, from: spanOfKey(key).from, limit: items });
     }
@@ -166,15 +182,20 @@ export class Look {
 /** A batch of commands at work: what it wrote and removed. */
 export class Writing extends Look {
   maxValueBytes = 0;
-  readonly #changed = new Set<string>();
+  /** By address. */
+  readonly #changed = new Map<string, Held>();
   readonly #dots: Dot[] = [];
   /** The counters of this batch's own dots: from the first up to the next one. */
   #first = 1;
   #next = 1;
+  /** The item that was asked for last: most commands look at one and then change it. */
+  #last: { readonly key: string; readonly kind: Kind; readonly part: string; readonly held: Held } | null =
+    null;
 
   begin(): void {
     this.#changed.clear();
     this.#dots.length = 0;
+    this.#last = null;
     this.#first = nextDot(this.meta.context, this.meta.clock.node).counter;
     this.#next = this.#first;
   }
@@ -183,59 +204,120 @@ export class Writing extends Look {
     return this.meta.stamp(this.now);
   }
 
-  change(address: string, mutation: Mutation<Store>): void {
-    const { kind } = splitAddress(address);
-    const stores = storesOf(kind);
-    const store = this.items.store(address, kind);
-    const dot = { replica: this.meta.clock.node, counter: this.#next };
-    const { store: written, replaced } = mutation(store, dot);
-    const dots = [...stores.dots(written), ...replaced];
-    if (dots.length === 0) return;
-    if (!stores.isEmpty(written)) {
-      invariant(dots[0]!.counter === dot.counter, "a change wrote under another dot than its own");
-      this.#next++;
-    }
-    this.#dots.push(...dots);
-    this.#changed.add(address);
-    this.items.change(address, stores.join(store, this.meta.context, written, contextOf(dots)));
+  override counts(key: string): Counts {
+    return this.items.countsForChange(key);
+  }
+
+  protected override store(key: string, kind: Kind, part: string): Store {
+    return this.items.storeOf(this.#hold(key, kind, part));
+  }
+
+  override hasMember(key: string, member: string): boolean {
+    return !dotSets.isEmpty(this.store(key, MEMBER, member) as DotFun<null>);
   }
 
   changeCell(key: string, kind: typeof STRING | typeof FIELD, part: string, mutation: Mutation<Cell>): void {
-    this.change(addressOf(key, kind, part), mutation as Mutation<Store>);
+    const held = this.#hold(key, kind, part);
+    const cell = this.items.storeOf(held) as Cell;
+    const dot = this.#nextDot();
+    const { store, replaced } = mutation(cell, dot);
+    if (this.#note(held, cells.dots(store), replaced, dot))
+      this.items.change(held, changedCell(cell, store, replaced));
   }
 
   changeMember(key: string, member: string, mutation: Mutation<DotFun<null>>): void {
-    this.change(addressOf(key, MEMBER, member), mutation as Mutation<Store>);
+    const held = this.#hold(key, MEMBER, member);
+    const dots = this.items.storeOf(held) as DotFun<null>;
+    const dot = this.#nextDot();
+    const { store, replaced } = mutation(dots, dot);
+    if (this.#note(held, dotSets.dots(store), replaced, dot))
+      this.items.change(held, changed(dots, store, replaced));
   }
 
   /** Removes all that is seen of the item. */
-  remove(address: string): void {
-    const { kind } = splitAddress(address);
+  remove(key: string, kind: Kind, part = ""): void {
+    const held = this.#hold(key, kind, part);
     const stores = storesOf(kind);
-    this.change(address, (store) => ({ store: stores.empty, replaced: stores.dots(store) }));
+    if (this.#note(held, NONE, stores.dots(this.items.storeOf(held)), null))
+      this.items.change(held, stores.empty);
+  }
+
+  /** The same, by the item's address. */
+  removeAt(address: string): void {
+    const { key, kind, part } = splitAddress(address);
+    this.remove(key, kind, part);
   }
 
   /** Removes an item whose time has come, here only: every replica comes to that by itself. */
-  forget(address: string): void {
-    this.items.change(address, storesOf(splitAddress(address).kind).empty);
+  forget(key: string, kind: Kind): void {
+    this.items.change(this.#hold(key, kind, ""), storesOf(kind).empty);
+  }
+
+  /** Writes down what has changed so far: records are about to be loaded. */
+  commit(): void {
+    this.#last = null;
+    this.items.commit();
   }
 
   /** Ends the batch: takes its events into the context, and returns them for the others. */
   finish(): Uint8Array | null {
-    if (this.#dots.length === 0) return null;
+    const delta = this.#dots.length === 0 ? null : this.#delta();
+    this.commit();
+    this.#changed.clear();
+    return delta;
+  }
+
+  #delta(): Uint8Array {
     const context = contextOf(this.#dots);
     this.meta.context = causalContexts.join(this.meta.context, context);
-    const items = [...this.#changed].map((address) => {
-      const { kind } = splitAddress(address);
-      return { address, kind, store: this.#writtenOf(this.items.store(address, kind)) };
-    });
+    const items: Item[] = [];
+    for (const held of this.#changed.values()) {
+      const { address, kind, key } = held;
+      items.push({ address, kind, key, store: this.#writtenOf(this.items.storeOf(held)) });
+    }
     return encodeDelta({ context, scopes: null, items });
+  }
+
+  #hold(key: string, kind: Kind, part: string): Held {
+    const last = this.#last;
+    if (last !== null && last.key === key && last.kind === kind && last.part === part) return last.held;
+    const held = this.items.hold(addressOf(key, kind, part), kind, key);
+    this.#last = { key, kind, part, held };
+    return held;
+  }
+
+  #nextDot(): Dot {
+    return { replica: this.meta.clock.node, counter: this.#next };
+  }
+
+  /** False: the change neither wrote nor replaced anything. `dot`: what it might write under. */
+  #note(held: Held, written: readonly Dot[], replaced: readonly Dot[], dot: Dot | null): boolean {
+    if (written.length > 0) {
+      invariant(written[0]!.counter === dot?.counter, "a change wrote under another dot than its own");
+      this.#next++;
+    } else if (replaced.length === 0) return false;
+    for (const each of written) this.#dots.push(each);
+    for (const each of replaced) this.#dots.push(each);
+    this.#changed.set(held.address, held);
+    return true;
   }
 
   /** Of the store what this batch wrote. */
   #writtenOf(store: Store): Store {
-    const own = <V>(values: DotFun<V>): DotFun<V> =>
-      values.filter(({ dot }) => dot.replica === this.meta.clock.node && dot.counter >= this.#first);
-    return "writes" in store ? { writes: own(store.writes), counts: own(store.counts) } : own(store);
+    return "writes" in store
+      ? { writes: this.#own(store.writes), counts: this.#own(store.counts) }
+      : this.#own(store);
+  }
+
+  #own<V>(values: DotFun<V>): DotFun<V> {
+    return values.every((value) => this.#isOwn(value))
+      ? values
+      : values.filter((value) => this.#isOwn(value));
+  }
+
+  #isOwn({ dot }: Written<unknown>): boolean {
+    return dot.replica === this.meta.clock.node && dot.counter >= this.#first;
   }
 }
+
+const NONE: readonly Dot[] = [];

@@ -11,7 +11,7 @@ import {
 } from "../lattices/index.ts";
 import { splitAddress } from "./address.ts";
 import type { LoadStep, MergeRun } from "./contract.ts";
-import { type Delta, type Scope, type Store, storesOf } from "./delta.ts";
+import { type Delta, type Item, type Scope, storesOf } from "./delta.ts";
 import { type Items, leavesOfSpan } from "./items.ts";
 import type { Meta } from "./meta.ts";
 import { Walk } from "./walk.ts";
@@ -55,30 +55,40 @@ export class DeltaMerge implements MergeRun {
 
   #join(): boolean {
     const { context, scopes, items } = this.#delta;
+    const own = this.#meta.context;
     const learned = scopes === null ? context : contextOf(this.#dots());
-    const known = causalContexts.join(this.#meta.context, learned);
+    const known = causalContexts.join(own, learned);
     if (scopes === null && this.#isTooSparse(known)) return false;
-    const mine = causalContexts.join(this.#meta.context, contextOf(this.#removedElsewhere()));
-    const mentioned = new Set<string>();
-    for (const { address, store } of items) {
-      mentioned.add(address);
-      this.#joinItem(address, mine, store, context);
-    }
-    for (const { address } of this.#walk.found)
-      if (!mentioned.has(address))
-        this.#joinItem(address, mine, storesOf(splitAddress(address).kind).empty, context);
-    if (scopes !== null) this.#meta.hearsay.remember(scopes, mentioned, context);
+    const removed = this.#removedElsewhere();
+    const mine = removed.length === 0 ? own : causalContexts.join(own, contextOf(removed));
+    for (const item of items) this.#joinItem(item, mine, context);
+    if (scopes !== null) this.#joinScopes(scopes, mine);
+    this.#items.commit();
     this.#meta.context = known;
     return true;
   }
 
+  /** What is here and was not sent has been removed there, as far as the sender knew it. */
+  #joinScopes(scopes: readonly Scope[], mine: CausalContext): void {
+    const { context, items } = this.#delta;
+    const mentioned = new Set(items.map(({ address }) => address));
+    for (const { address } of this.#walk.found) {
+      if (mentioned.has(address)) continue;
+      const { kind, key } = splitAddress(address);
+      this.#joinItem({ address, kind, key, store: storesOf(kind).empty }, mine, context);
+    }
+    this.#meta.hearsay.remember(scopes, mentioned, context);
+  }
+
   /** Dots that come here for the first time although somebody who had removed them has already said so. */
-  *#removedElsewhere(): Iterable<Dot> {
+  #removedElsewhere(): readonly Dot[] {
     const { hearsay, context } = this.#meta;
-    if (hearsay.size === 0) return;
+    const removed: Dot[] = [];
+    if (hearsay.size === 0) return removed;
     for (const { address, kind, store } of this.#delta.items)
       for (const dot of storesOf(kind).dots(store))
-        if (!knows(context, dot) && hearsay.knows(address, dot)) yield dot;
+        if (!knows(context, dot) && hearsay.knows(address, dot)) removed.push(dot);
+    return removed;
   }
 
   #isTooSparse(known: CausalContext): boolean {
@@ -90,10 +100,10 @@ export class DeltaMerge implements MergeRun {
     for (const { kind, store } of this.#delta.items) yield* storesOf(kind).dots(store);
   }
 
-  #joinItem(address: string, known: CausalContext, store: Store, context: CausalContext): void {
-    const { kind } = splitAddress(address);
+  #joinItem({ address, kind, key, store }: Item, known: CausalContext, context: CausalContext): void {
     if ("writes" in store) for (const { value } of store.writes) this.#meta.receive(value.stamp);
-    const mine = this.#items.store(address, kind);
-    this.#items.change(address, storesOf(kind).join(mine, known, store, context));
+    const held = this.#items.hold(address, kind, key);
+    const mine = this.#items.storeOf(held);
+    this.#items.change(held, storesOf(kind).join(mine, known, store, context));
   }
 }

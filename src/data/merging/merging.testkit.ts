@@ -35,6 +35,8 @@ export class Replica {
       replica: replicaId(id),
       conflicts: "siblings",
       maxCloud,
+      // What is remembered may change nothing: one remembers all, one little, one nothing.
+      rememberedBytes: [1 << 20, 0, 1000][id % 3]!,
       noteExpiry: (at) => void this.expiries.push(at),
       ...(meta === undefined ? {} : { meta }),
     });

@@ -133,8 +133,8 @@ function runsOf(leaves: readonly number[], items: Items): readonly (readonly num
 }
 
 function itemAt(items: Items, address: string): Item {
-  const { kind } = splitAddress(address);
-  return { address, kind, store: items.store(address, kind) };
+  const { kind, key } = splitAddress(address);
+  return { address, kind, key, store: items.store(address, kind) };
 }
 
 class ReadingAnswer implements QueryRun {

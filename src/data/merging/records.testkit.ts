@@ -4,10 +4,11 @@ import { ByteWriter, binaryBytes, binaryString } from "../../core/bytes.ts";
 import { MerkleTree } from "../../core/merkle-tree.ts";
 import { u64 } from "../header.ts";
 import { fromBytes, knows, toBytes } from "../lattices/index.ts";
-import { type Kind, splitAddress, STRING } from "./address.ts";
+import { type Kind, KINDS, splitAddress, STRING } from "./address.ts";
 import { type Cell, expiryOf } from "./cells.ts";
 import { storesOf } from "./delta.ts";
-import { decodeCounts, indexId } from "./items.ts";
+import { countOf, Header } from "./headers.ts";
+import { indexId } from "./items.ts";
 import type { Replica } from "./merging.testkit.ts";
 import { Meta } from "./meta.ts";
 
@@ -60,6 +61,13 @@ export function checkRecords(replica: Replica): void {
   expect(shard.summary.tree.root).toEqual(tree.root);
   // M7: nothing else is there.
   for (const name of records.spaces.keys()) expect("mnkxt").toContain(name);
+}
+
+function decodeCounts(bytes: Uint8Array): ReadonlyMap<Kind, number> {
+  const header = new Header("", bytes);
+  return new Map(
+    KINDS.map((kind) => [kind, countOf(header, kind)] as const).filter(([, count]) => count > 0),
+  );
 }
 
 function word(value: number): string {

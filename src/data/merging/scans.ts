@@ -138,7 +138,7 @@ export const scanCommands: Readonly<Record<string, MergingCommand>> = {
     run(work) {
       const range = work.loaded[0];
       if (range?.more === true) return TOO_MANY;
-      for (const { id } of range?.entries ?? []) work.remove(id);
+      for (const { id } of range?.entries ?? []) work.removeAt(id);
       return OK;
     },
   },

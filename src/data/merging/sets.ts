@@ -6,7 +6,7 @@ import type { Args } from "../contract.ts";
 import { VALUE_TOO_LARGE } from "../failures.ts";
 import type { Mutation } from "../lattices/index.ts";
 import type { DotFun } from "../lattices/index.ts";
-import { addressOf, MEMBER, splitAddress } from "./address.ts";
+import { MEMBER, splitAddress } from "./address.ts";
 import type { Entries, Look, MergingCommand, Writing } from "./look.ts";
 
 const adding: Mutation<DotFun<null>> = (store, dot) => ({
@@ -38,7 +38,7 @@ function srem(work: Writing, args: Args): Reply {
   for (const arg of args.slice(1)) {
     const member = binaryString(arg);
     if (!work.hasMember(key, member)) continue;
-    work.remove(addressOf(key, MEMBER, member));
+    work.remove(key, MEMBER, member);
     removed++;
   }
   return removed;

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { binaryString, CodecError } from "../../core/bytes.ts";
+import { OK } from "../../core/reply.ts";
 import { call } from "../data.testkit.ts";
 import { refusalOf } from "./commands.ts";
 import { decodeDelta } from "./delta.ts";
@@ -385,11 +386,28 @@ test("stamps that were received before a restart are observed after it", () => {
   expect("writes" in store && store.writes[0]!.value.stamp).toMatchObject({ wall: a.time, logical: 2 });
 });
 
-test("a collection over the limit is neither read nor removed at once, definitely", () => {
+test("a command that loads records sees what those before it in its batch have done", () => {
   const a = new Replica(1);
-  a.run("SADD", "s", "x");
+  a.run("SADD", "s", "old");
+  expect(a.write(call("SADD", "s", "x", "y"), call("SET", "t", "1"), call("DEL", "s", "t"))).toEqual([
+    2,
+    OK,
+    2,
+  ]);
+  expect(a.run("EXISTS", "s", "t")).toBe(0);
+  const b = new Replica(2);
+  for (const delta of a.deltas) b.merge(delta);
+  expect(b.items()).toEqual({});
+  checkRecords(a);
+  checkRecords(b);
+});
+
+test("a collection over the limit is neither read nor removed at once, definitely", () => {
+  const before = new Replica(1);
+  before.run("SADD", "s", "x");
   // As if it had so many: the header is what the commands go by.
-  a.records.put("k", "s", Uint8Array.of(0, 0xa1, 0x8d, 0x06, 0));
+  before.records.put("k", "s", Uint8Array.of(0, 0xa1, 0x8d, 0x06, 0));
+  const a = before.reopened();
   expect(a.run("SCARD", "s")).toBe(100_001);
   for (const words of [
     ["DEL", "s"],

@@ -27,6 +27,8 @@ export interface MergingShardOptions {
   readonly conflicts: Conflicts;
   /** How many events may be known beyond a gap, before deltas that add to them are refused. */
   readonly maxCloud?: number;
+  /** What is kept decoded, besides the records; it makes nothing but speed. */
+  readonly rememberedBytes?: number;
   /** Called with the time (milliseconds) at which a key expires. */
   readonly noteExpiry?: (at: number) => void;
 }
@@ -46,11 +48,18 @@ export class MergingShard implements MergingShardState {
   /** Throws `CodecError` when `meta` is malformed, of a newer format or of another replica. */
   constructor(
     records: RecordWriter,
-    { replica, meta, conflicts, maxCloud = MAX_CLOUD, noteExpiry = () => undefined }: MergingShardOptions,
+    {
+      replica,
+      meta,
+      conflicts,
+      maxCloud = MAX_CLOUD,
+      rememberedBytes,
+      noteExpiry = () => undefined,
+    }: MergingShardOptions,
   ) {
     this.#records = records;
     this.#meta = meta === undefined ? new Meta(replica) : Meta.decode(meta, replica);
-    this.#items = new Items(records, this.#meta, noteExpiry);
+    this.#items = new Items(records, this.#meta, noteExpiry, rememberedBytes);
     this.#work = new Writing(records, this.#items, this.#meta, conflicts);
     this.#maxCloud = maxCloud;
     this.summary = {

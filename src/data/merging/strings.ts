@@ -10,7 +10,7 @@ import { NOT_AN_INTEGER, VALUE_TOO_LARGE, WOULD_OVERFLOW, wrongArity } from "../
 import { fitting } from "../numbers.ts";
 import { parseStringOptions } from "../string-options.ts";
 import { parseSpan, partOf } from "../string-parts.ts";
-import { addressOf, FIELD, MEMBER, splitAddress, STRING } from "./address.ts";
+import { kindOf, STRING } from "./address.ts";
 import { adding, expiryOf, numberOf, textOf, writing } from "./cells.ts";
 import type { Look, MergingCommand, Writing } from "./look.ts";
 
@@ -21,13 +21,16 @@ function get(look: Look, key: string): Uint8Array | null | Failure {
 }
 
 function store(work: Writing, key: string, value: Uint8Array, expiry: number): void {
-  if (expiry !== 0 && expiry <= work.now) work.remove(addressOf(key, STRING));
+  if (expiry !== 0 && expiry <= work.now) work.remove(key, STRING);
   else work.changeCell(key, STRING, "", writing(value, expiry, work.stamp()));
 }
 
+const NO_RANGES: readonly RangeRequest[] = [];
+
 /** SET replaces whatever the key holds, and so its other kinds too. */
 function otherKinds(look: Look, keys: readonly string[]): readonly RangeRequest[] | Failure {
-  return look.allOf(keys.filter((key) => look.has(key, MEMBER, FIELD)));
+  if (!keys.some((key) => look.hasElements(key))) return NO_RANGES;
+  return look.allOf(keys.filter((key) => look.hasElements(key)));
 }
 
 function rangesOfSet(look: Look, keys: readonly string[]): readonly RangeRequest[] {
@@ -37,7 +40,7 @@ function rangesOfSet(look: Look, keys: readonly string[]): readonly RangeRequest
 
 function removeOthers(work: Writing): void {
   for (const { entries } of work.loaded)
-    for (const { id } of entries) if (splitAddress(id).kind !== STRING) work.remove(id);
+    for (const { id } of entries) if (kindOf(id) !== STRING) work.removeAt(id);
 }
 
 function set(work: Writing, args: Args): Reply {
@@ -99,7 +102,7 @@ function add(work: Writing, key: string, by: bigint): Reply {
   const sum = fitting(value + by);
   if (sum === undefined) return WOULD_OVERFLOW;
   // What is due is gone for this replica: it may not be added to.
-  if (cell === undefined) work.remove(addressOf(key, STRING));
+  if (cell === undefined) work.remove(key, STRING);
   work.changeCell(key, STRING, "", adding(by));
   return sum;
 }

@@ -13,34 +13,40 @@
 import type { Socket } from "node:net";
 import { binaryString } from "../../core/bytes.ts";
 import { Failure, OK, QUEUED, type Reply } from "../../core/reply.ts";
-import type { Args, CommandSpec } from "../../data/contract.ts";
-import type { CallOptions, Consistency } from "../../node/api.ts";
+import type { Args } from "../../data/contract.ts";
+import type { Consistency } from "../../node/api.ts";
 import type { Access as Rights } from "../security/access.ts";
 import type { Principal } from "../security/security.ts";
 import { refusalOf } from "./authorise.ts";
 import { redirection } from "./cluster/redirect.ts";
 import type { CommandTable } from "./command-table.ts";
 import { unknownCommand, wrongArity } from "./failures.ts";
-import { type Access, CommandOrder, Operation } from "./order.ts";
+import {
+  DataOperation,
+  ExecOperation,
+  type OperationClient,
+  OrderedOperation,
+  type Running,
+  WatchOperation,
+} from "./operations.ts";
+import { CommandOrder } from "./order.ts";
 import { type ParserLimits, ProtocolError, RequestParser } from "./parser.ts";
 import type {
   Command,
   DataCommand,
   ImmediateCommand,
   LoginCommand,
-  OrderedCommand,
   ReplyMode,
   ServerContext,
-  Session,
   SubscriptionCommand,
 } from "./session.ts";
 import { notForSubscribers, Subscriber } from "./subscriber.ts";
-import { callOptionsFor } from "./session/call-options.ts";
 import { subcommandOf } from "./session/subcommands.ts";
+import { Answer, LaterSlot, type Slot } from "./slots.ts";
 import { EXECABORT, Transaction, Watches } from "./transaction.ts";
 import { Window } from "./window.ts";
 import type { AttachedPeer } from "../wire/attached-client.ts";
-import { flattened, type Output, Pushes, type ReplyWriter, type RespVersion, replyBytes } from "./writer.ts";
+import { type Output, Pushes, type ReplyWriter, type RespVersion, replyBytes } from "./writer.ts";
 
 /** What a connection needs from its server beyond what commands may see. */
 export interface ConnectionHost extends ServerContext {
@@ -82,44 +88,6 @@ const UNWATCH_WITHIN: ImmediateCommand = {
   run: () => OK,
 };
 
-/** The place of a reply among the replies of its connection. */
-interface Slot {
-  readonly version: RespVersion;
-  readonly silent: boolean;
-  answered: boolean;
-  reply: Output;
-  /** Bytes of the request, while it is unanswered; then of the reply. */
-  bytes: number;
-}
-
-class Answer implements Slot {
-  readonly answered = true;
-  readonly version: RespVersion;
-  readonly silent: boolean;
-  readonly reply: Output;
-  readonly bytes: number;
-  constructor(reply: Output, version: RespVersion, silent: boolean, bytes: number) {
-    this.reply = reply;
-    this.version = version;
-    this.silent = silent;
-    this.bytes = bytes;
-  }
-}
-
-/** The place of a reply that comes later, and before anything behind it is looked at. */
-class LaterSlot implements Slot {
-  answered = false;
-  reply: Output = null;
-  version: RespVersion;
-  readonly silent: boolean;
-  bytes: number;
-  constructor(version: RespVersion, silent: boolean, bytes: number) {
-    this.version = version;
-    this.silent = silent;
-    this.bytes = bytes;
-  }
-}
-
 /** What was sent behind a login that is not decided yet. */
 interface Held {
   readonly command: Command | Failure;
@@ -127,155 +95,7 @@ interface Held {
   readonly bytes: number;
 }
 
-abstract class Running extends Operation implements Slot {
-  readonly connection: Connection;
-  readonly version: RespVersion;
-  readonly silent: boolean;
-  bytes: number;
-  answered = false;
-  reply: Reply = null;
-
-  constructor(connection: Connection, bytes: number) {
-    super();
-    this.connection = connection;
-    this.version = connection.version;
-    this.silent = connection.replyMode !== "on";
-    this.bytes = bytes;
-  }
-
-  protected abstract execute(): void;
-
-  start(): void {
-    this.connection.launch(this);
-  }
-
-  run(): void {
-    try {
-      this.execute();
-    } catch (error) {
-      this.connection.server.log.error({ error: String(error) }, "a command failed inside Kvorum");
-      this.connection.answer(this, new Failure("ERR internal error; the node's log has the details"));
-    }
-  }
-}
-
-class DataOperation extends Running {
-  readonly access: Access;
-  readonly #spec: CommandSpec;
-  #args: Args;
-  readonly #pairs: boolean;
-  readonly #container: boolean;
-  readonly #options: CallOptions;
-
-  constructor(connection: Connection, { spec, pairs, container }: DataCommand, args: Args, bytes: number) {
-    super(connection, bytes);
-    this.access = spec.access;
-    this.#spec = spec;
-    this.#args = args;
-    this.#pairs = pairs;
-    this.#container = container;
-    this.#options = callOptionsFor(connection, { spec, args });
-  }
-
-  keys(): string[] {
-    const args = this.#args;
-    return this.#spec.keys(args).map((position) => binaryString(args[position]!));
-  }
-
-  protected execute(): void {
-    const call = { spec: this.#spec, args: this.#args };
-    const { node } = this.connection.server;
-    const done = (reply: Reply): void => {
-      this.#args = NO_ARGS;
-      this.connection.answer(this, this.#pairs && this.version === 2 ? flattened(reply) : reply);
-    };
-    const anywhere = this.#container && call.spec.keys(call.args).length === 0 ? node.shards()[0] : undefined;
-    if (anywhere === undefined) node.execute(call, this.#options, done);
-    else node.executeOn(anywhere.group, call, this.#options, done);
-  }
-}
-
-class OrderedOperation extends Running {
-  readonly access: Access;
-  readonly #command: OrderedCommand;
-  readonly #args: Args;
-
-  constructor(connection: Connection, command: OrderedCommand, args: Args, bytes: number) {
-    super(connection, bytes);
-    this.access = command.key === undefined ? "barrier" : "read";
-    this.#command = command;
-    this.#args = args;
-  }
-
-  keys(): string[] {
-    const { key } = this.#command;
-    return key === undefined ? [] : [binaryString(this.#args[key]!)];
-  }
-
-  protected execute(): void {
-    this.#command.run(this.connection, this.#args, (reply) => this.connection.answer(this, reply));
-  }
-}
-
-class WatchOperation extends Running {
-  readonly access = "read";
-  readonly #watches: Watches;
-  readonly #args: Args;
-
-  constructor(connection: Connection, watches: Watches, args: Args, bytes: number) {
-    super(connection, bytes);
-    this.#watches = watches;
-    this.#args = args;
-  }
-
-  keys(): string[] {
-    return this.#args.map(binaryString);
-  }
-
-  protected execute(): void {
-    const { node, probe } = this.connection.server;
-    let missing = this.#args.length;
-    let failure: Reply = OK;
-    for (const key of this.#args) {
-      node.execute({ spec: probe.spec, args: [key] }, {}, (reply) => {
-        if (typeof reply === "number") this.#watches.keys.push({ key, version: reply });
-        else {
-          this.#watches.failed = true;
-          failure = reply;
-        }
-        if (--missing === 0) this.connection.answer(this, failure);
-      });
-    }
-    if (this.#args.length === 0) this.connection.answer(this, OK);
-  }
-}
-
-class ExecOperation extends Running {
-  readonly access: Access;
-  readonly #transaction: Transaction;
-  readonly #watches: Watches;
-
-  constructor(connection: Connection, transaction: Transaction, watches: Watches) {
-    super(connection, transaction.bytes);
-    this.access = transaction.access(watches);
-    this.#transaction = transaction;
-    this.#watches = watches;
-  }
-
-  keys(): string[] {
-    return this.#transaction.keys(this.#watches);
-  }
-
-  protected execute(): void {
-    const { connection } = this;
-    const { node, probe } = connection.server;
-    this.#transaction.run(node, this.version, this.#watches, probe, (reply) =>
-      connection.answer(this, reply),
-    );
-  }
-}
-
-export class Connection implements Session {
+export class Connection implements OperationClient {
   readonly id: number;
   readonly server: ConnectionHost;
   readonly peer: string;

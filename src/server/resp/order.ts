@@ -124,7 +124,7 @@ export class CommandOrder {
   }
 
   #run(): void {
-    if (this.#running) return;
+    if (this.#running || (this.#ready.length === 0 && this.#behindHead === this.#behind.length)) return;
     this.#running = true;
     try {
       for (;;) {
@@ -162,8 +162,22 @@ export class CommandOrder {
       this.#track();
     }
     this.#link(operation);
-    if (!this.#tracking) this.#ready.push(operation);
+    if (!this.#tracking) this.#startNow(operation);
     else if (this.#claim(operation)) this.#start([operation]);
+  }
+
+  /** Most commands wait for nobody, and need no list. */
+  #startNow(operation: Operation): void {
+    if (this.#running) {
+      this.#ready.push(operation);
+      return;
+    }
+    this.#running = true;
+    try {
+      operation.start();
+    } finally {
+      this.#running = false;
+    }
   }
 
   /** Operations of two kinds meet: from now on keys count. Those under way hold theirs. */

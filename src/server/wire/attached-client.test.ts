@@ -123,7 +123,7 @@ test("what was asked as RESP before is answered as RESP, then frames begin", asy
   socket.emit("data", rest);
   client.command(1, node.groupOf("a"), "get", "a");
   await client.until(() => client.received.length > 0);
-  expect(replies(client)).toMatchObject([{ id: 1, reply: Buffer.from("2"), seen: 7 }]);
+  expect(replies(client)).toMatchObject([{ id: 1, reply: Uint8Array.of(50), seen: 7 }]);
 });
 
 test("requests are answered as they are done: one that waits holds up nobody", async () => {

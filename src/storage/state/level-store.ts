@@ -13,16 +13,23 @@ export interface LevelOptions {
   readonly maxOpenFiles: number;
 }
 
-/** Fit for some ten million records: fewer than a thousand table files, and a block cache that is not the whole memory. */
+/**
+ * Fit for some ten million records: fewer than a thousand table files, and a block cache that is not the whole memory.
+ *
+ * Files are small, because each is synced as a whole and the log's next sync waits behind it. The write buffer is not:
+ * LevelDB counts every look-up that passes by a table without a hit, and soon merges that table downwards ("seek
+ * compaction", which cannot be turned off), so what leaves the buffer is merged all the way down while records are looked
+ * up. A larger buffer leaves less often.
+ */
 export const LEVEL_DEFAULTS: LevelOptions = {
   cacheBytes: 32 * 1024 * 1024,
-  writeBufferBytes: 8 * 1024 * 1024,
-  maxFileBytes: 4 * 1024 * 1024,
+  writeBufferBytes: 16 * 1024 * 1024,
+  maxFileBytes: 2 * 1024 * 1024,
   maxOpenFiles: 1000,
 };
 
-/** Operations handed to LevelDB in one turn of the event loop: about a millisecond. */
-const FEED = 1024;
+/** Operations handed to LevelDB in one turn of the event loop: some 0.3 ms. */
+const FEED = 256;
 /** Entries taken from an iterator at once. */
 const PAGE = 1024;
 const CLEAR_PAGE = 512;

@@ -7,7 +7,7 @@ import { DiskError } from "../../core/world.ts";
 import type { Clock, Store } from "../../core/world.ts";
 import type { Flusher } from "./flusher.ts";
 import type { GroupState } from "./group-state.ts";
-import { recordKey } from "./keys.ts";
+import { LookupKey } from "./keys.ts";
 import { loadRange } from "./range-load.ts";
 
 /** What the records need from the node's state store. */
@@ -27,6 +27,7 @@ export interface RecordsHost {
 export class ShardRecords implements RecordWriter {
   readonly #state: GroupState;
   readonly #host: RecordsHost;
+  readonly #key = new LookupKey();
 
   constructor(state: GroupState, host: RecordsHost) {
     this.#state = state;
@@ -69,7 +70,7 @@ export class ShardRecords implements RecordWriter {
     }
     const cached = state.cache.get(space, id);
     if (cached !== undefined) return cached;
-    const stored = this.#read(recordKey(state.prefix, space, id));
+    const stored = this.#read(this.#key.make(state.prefix, space, id));
     if (stored !== undefined) state.cache.add(space, id, stored);
     return stored;
   }

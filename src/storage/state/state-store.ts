@@ -33,7 +33,7 @@ export interface StateLimits {
   readonly overlayBytes: number;
   /** Records read from the store and kept in memory, for all groups together. */
   readonly cacheBytes: number;
-  /** Changes of several groups share a write up to this size. */
+  /** Changes of several groups share a write up to this size. It is synced, and syncs of the log wait for that. */
   readonly batchBytes: number;
   /** Left free on the volume when it is known how much is (`free`): for compaction, and for deleting. */
   readonly reserveBytes: number;
@@ -48,7 +48,7 @@ export const STATE_LIMITS: StateLimits = {
   flushAge: 2000,
   overlayBytes: 256 * MiB,
   cacheBytes: 64 * MiB,
-  batchBytes: 4 * MiB,
+  batchBytes: MiB,
   reserveBytes: 64 * MiB,
   loadBytes: 8 * MiB,
 };

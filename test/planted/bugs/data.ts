@@ -43,7 +43,7 @@ export const DATA_BUGS: readonly PlantedBug[] = [
   {
     name: "transaction-in-pieces",
     breaks: "The commands of a transaction are ordered one by one: others come between them.",
-    file: "src/node/node.ts",
+    file: "src/node/requests.ts",
     find: `else this.#submit(group, { kind: "transaction", calls, watched }, true, options, done);`,
     replace: `else {
       const replies: Reply[] = [];
@@ -104,8 +104,8 @@ export const DATA_BUGS: readonly PlantedBug[] = [
     name: "compaction-unnoticed",
     breaks: "The history forgets its oldest events, and does not say so.",
     file: "src/data/history.ts",
-    find: `this.#start = event.revision;`,
-    replace: ``,
+    find: `this.#start = varintAt(bytes, this.#head + 4);`,
+    replace: `varintAt(bytes, this.#head + 4);`,
     scenarios: ["watching"],
   },
   {

@@ -25,8 +25,9 @@ export const MERGING_BUGS: readonly PlantedBug[] = [
     name: "leaf-keeps-the-removed",
     breaks: "The leaf of the tree does not change when an item is removed.",
     file: "src/data/merging/items.ts",
-    find: `    this.tree.update(key, before ?? null, after ?? null);`,
-    replace: `    if (after !== undefined) this.tree.update(key, before ?? null, after);`,
+    find: `      this.#noteInTree(held, NO_ENTRY);
+`,
+    replace: "",
     scenarios: ["gossip-sets"],
   },
   {

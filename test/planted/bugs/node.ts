@@ -37,7 +37,7 @@ export const NODE_BUGS: readonly PlantedBug[] = [
   {
     name: "timeout-is-definite",
     breaks: "A write that ran out of time is answered as surely not done, though it may have been ordered.",
-    file: "src/node/node.ts",
+    file: "src/node/requests.ts",
     find: `request.giveUp(request.exposed ? "timeout" : request.behind ? "behind" : "no-leader");`,
     replace: `request.giveUp("no-leader");`,
     scenarios: ["partitions", "partitions"],

@@ -1,0 +1,54 @@
+/** How many items of each kind a key has: its header, kept decoded while it is worked with. */
+import { ByteReader, ByteWriter } from "../../core/bytes.ts";
+import { type Kind, MEMBER, STRING } from "./address.ts";
+
+/** How many items of each kind a key has. */
+export interface Counts {
+  readonly strings: number;
+  readonly members: number;
+  readonly fields: number;
+}
+
+export class Header implements Counts {
+  readonly key: string;
+  strings = 0;
+  members = 0;
+  fields = 0;
+  /** It has a record. */
+  stored: boolean;
+  /** Its record is to be written. */
+  changed = false;
+
+  /** `bytes`: its record. Throws `CodecError` when that is malformed. */
+  constructor(key: string, bytes: Uint8Array | undefined) {
+    this.key = key;
+    this.stored = bytes !== undefined;
+    if (bytes === undefined) return;
+    const reader = new ByteReader(bytes);
+    this.strings = reader.varint();
+    this.members = reader.varint();
+    this.fields = reader.varint();
+    reader.end();
+  }
+
+  add(kind: Kind, by: 1 | -1): void {
+    if (kind === STRING) this.strings += by;
+    else if (kind === MEMBER) this.members += by;
+    else this.fields += by;
+  }
+}
+
+export function countOf(counts: Counts, kind: Kind): number {
+  return kind === STRING ? counts.strings : kind === MEMBER ? counts.members : counts.fields;
+}
+
+export const totalOf = ({ strings, members, fields }: Counts): number => strings + members + fields;
+
+const writer = new ByteWriter();
+
+export function encodeCounts({ strings, members, fields }: Counts): Uint8Array {
+  writer.varint(strings);
+  writer.varint(members);
+  writer.varint(fields);
+  return writer.finish();
+}
