@@ -2,6 +2,7 @@
 import { Option, type Command } from "commander";
 import { OPTION_LEAVES, type OptionLeaf, type ServerOptions } from "../../server/options.ts";
 import type { ServerLogger } from "../../server/logger.ts";
+import { leftOutWarnings } from "../../server/processes/left-out.ts";
 import { Supervision } from "../../server/processes/supervision.ts";
 import type { RunningServer } from "../../server/start-server.ts";
 import type { CliContext } from "../context.ts";
@@ -41,7 +42,15 @@ export function defineServe(serve: Command, context: CliContext): void {
     const loaded = loadOptions({ flags: new Map(given), env: context.env, configFile: flags.config });
     if (flags.explainConfig === true) context.stdout.write(explainOptions(loaded, context.style));
     else if (loaded.options.processes > 1) await runProcesses(loaded.options, context);
-    else await run(loaded.options, context, terminalNotices(loaded.options, context));
+    else {
+      const { options: single } = loaded;
+      await run(
+        single,
+        context,
+        terminalNotices(single, context),
+        leftOutWarnings(single.dataDir, single.name, 1),
+      );
+    }
   });
   addHelp(
     serve,
@@ -50,6 +59,7 @@ export function defineServe(serve: Command, context: CliContext): void {
       ["kvorum serve --config n1.yaml --log-level debug", "flags go before environment before file"],
       ["KVORUM_NAME=n1 kvorum serve --explain-config", "see what it would do, without doing it"],
       ["kvorum serve --name n4 --join 10.0.0.5:7412", "join an existing cluster"],
+      ["kvorum serve --processes 4", "four nodes on this machine, for more cores"],
     ],
     [
       "To found a cluster of three, start each with the same list:",
@@ -73,8 +83,14 @@ function flagFor(leaf: OptionLeaf): Option {
   return option;
 }
 
-async function run(options: ServerOptions, context: CliContext, notices: Notices): Promise<void> {
+async function run(
+  options: ServerOptions,
+  context: CliContext,
+  notices: Notices,
+  warnings: readonly string[] = [],
+): Promise<void> {
   const log = await context.createLogger(options.logLevel, options.name);
+  for (const warning of warnings) log.warn({}, warning);
   const end = createEnd();
   const release = context.onSignal((signal) => end.reach({ type: "signal", signal }));
   try {

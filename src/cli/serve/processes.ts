@@ -1,6 +1,7 @@
 /** `kvorum serve --processes N`: the supervisor of several nodes on this machine. */
 import { formatAddress } from "../../server/notation.ts";
 import type { ServerOptions } from "../../server/options.ts";
+import { leftOutWarnings } from "../../server/processes/left-out.ts";
 import { planProcesses } from "../../server/processes/plan.ts";
 import { Supervisor } from "../../server/processes/supervisor.ts";
 import type { CliContext } from "../context.ts";
@@ -20,7 +21,8 @@ export async function runProcesses(options: ServerOptions, context: CliContext):
   const release = context.onSignal((signal) => end.reach({ type: "signal", signal }));
   const encrypted = options.tls.cert !== null;
   try {
-    for (const warning of plan.warnings) log.warn({}, warning);
+    const warnings = [...plan.warnings, ...leftOutWarnings(options.dataDir, options.name, options.processes)];
+    for (const warning of warnings) log.warn({}, warning);
     const supervisor = await Supervisor.start({
       plan,
       command: [...context.self, "serve", "--supervised"],

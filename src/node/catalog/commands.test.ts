@@ -53,6 +53,21 @@ describe("keyspaces", () => {
     expect(leaders.sort()).toEqual([2, 3, 3]);
   });
 
+  test("three replicas in one zone are possible, and it is said that they share its fate", () => {
+    const founders = (zones: string) => [...zones].map((zone, at) => ({ ...founder(at + 1), zone }));
+    const create = (zones: string) => {
+      const story = new Story().do({ type: "cluster-found", nodes: founders(zones) });
+      return story.do({ type: "keyspace-create", spec: { name: "a", replicas: 3 } });
+    };
+    const together = create("aaa");
+    for (const group of together.catalog.groups) expect([...group.replicas].sort()).toEqual([1, 2, 3]);
+    expect(together.result).toMatchObject({ ok: true, detail: expect.stringContaining("fewer zones") });
+    expect(create("aab").result).toMatchObject({ detail: expect.stringContaining("fewer zones") });
+    expect(create("abc").result).not.toMatchObject({ detail: expect.stringContaining("fewer zones") });
+    const nowhere = cluster(3).do({ type: "keyspace-create", spec: { name: "a", replicas: 3 } });
+    expect(nowhere.result).not.toMatchObject({ detail: expect.stringContaining("fewer zones") });
+  });
+
   test("group ids are never used again after a drop", () => {
     const story = cluster(3).do({ type: "keyspace-create", spec: { name: "a", shards: 4 } });
     const before = story.catalog.groups.map((group) => group.id);
@@ -149,6 +164,39 @@ describe("nodes", () => {
     for (const group of story.catalog.groups) expect(group.replicas).toEqual([2]);
     expect(story.do({ type: "node-remove", name: "n2" }).refusal()).toBe("contradiction");
     expect(story.do({ type: "node-remove", name: "n9" }).refusal()).toBe("bad-request");
+  });
+
+  test("given a cluster of three machines, when each gets a second node, then the system group survives any machine at every step", () => {
+    const on = (machine: string, port: number) => ({ ...addresses(port), zone: machine });
+    const founders = ["a", "b", "c"].map((zone, at) => ({ ...founder(at + 1), zone }));
+    const story = new Story().do({ type: "cluster-found", nodes: founders });
+    const voters = () =>
+      story.catalog.systemVoters
+        .map((id) => story.catalog.nodes.find((node) => node.id === id)!.zone)
+        .sort()
+        .join("");
+    expect(voters()).toBe("abc");
+    story.do({ type: "node-join", name: "a2", instance: "a2", addresses: on("a", 8000) });
+    expect(voters(), "a second on one machine would make it hold half").toBe("abc");
+    story.do({ type: "node-join", name: "b2", instance: "b2", addresses: on("b", 8010) });
+    expect(voters()).toBe("aabbc");
+    story.do({ type: "node-remove", name: "n3" });
+    story.do({ type: "node-join", name: "c2", instance: "c2", addresses: on("c", 8020) });
+    expect(voters()).toContain("c");
+  });
+
+  test("given a cluster that began on one machine, when two others join, then each has one vote", () => {
+    const founders = [1, 2, 3].map((id) => ({ ...founder(id), zone: "a" }));
+    const story = new Story().do({ type: "cluster-found", nodes: founders });
+    expect(story.catalog.systemVoters).toEqual([1, 2, 3]);
+    for (const zone of ["b", "c"])
+      story.do({
+        type: "node-join",
+        name: zone,
+        instance: zone,
+        addresses: { ...addresses(8000), zone },
+      });
+    expect(story.catalog.systemVoters).toEqual([1, 4, 5]);
   });
 
   test("a cluster is founded once", () => {

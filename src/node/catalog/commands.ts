@@ -9,14 +9,13 @@ import type { Load } from "../../placement/spread.ts";
 import type { KeyspaceDeclaration, KeyspaceLimits } from "../api.ts";
 import { type ChannelCommand, changeChannels, withMembersOnly } from "./channels.ts";
 import { checkLimits, keyspaceSpec, summaryOf } from "./keyspace.ts";
-import { placer, rehashed, substituteFor } from "./placement.ts";
+import { placer, rehashed, substituteFor, systemVoters } from "./placement.ts";
 import {
   type Catalog,
   type CatalogGroup,
   type CatalogKeyspace,
   type CatalogNode,
   DEFAULT_KEYSPACE,
-  MAX_SYSTEM_VOTERS,
   type NodeAddresses,
 } from "./state.ts";
 import { deleteUser, setUser, type UserDelete, type UserSet } from "./users.ts";
@@ -126,7 +125,7 @@ function foundCluster(catalog: Catalog, nodes: readonly CatalogNode[]): CatalogC
     {
       nodes,
       nextNode: Math.max(0, ...nodes.map((node) => node.id)) + 1,
-      systemVoters: nodes.slice(0, MAX_SYSTEM_VOTERS).map((node) => node.id),
+      systemVoters: systemVoters(nodes, []),
     },
     `founded with ${nodes.map((node) => node.name).join(", ")}`,
   );
@@ -145,14 +144,14 @@ function joinNode(catalog: Catalog, name: string, instance: string, addresses: N
   const joined: CatalogNode = { ...addresses, id, name, instance, leaving: false };
   const old = catalog.nodes.find((node) => node.name === name);
   if (old === undefined) {
-    const voters = catalog.systemVoters;
+    const nodes = [...catalog.nodes, joined];
     return accept(
       catalog,
       {
         nextNode: id + 1,
-        nodes: [...catalog.nodes, joined],
-        groups: rehashed({ ...catalog, nodes: [...catalog.nodes, joined] }, catalog.groups),
-        systemVoters: voters.length < MAX_SYSTEM_VOTERS ? [...voters, id] : voters,
+        nodes,
+        groups: rehashed({ ...catalog, nodes }, catalog.groups),
+        systemVoters: systemVoters(nodes, catalog.systemVoters),
       },
       `${name} joins as node ${id}`,
       { node: id },
@@ -211,14 +210,12 @@ function removeNode(catalog: Catalog, name: string): CatalogChange {
         : group.replicas.map((node) => (node === leaving.id ? next : node));
     return { ...group, replicas, departed: [...group.departed, leaving.id] };
   });
-  const rest = catalog.systemVoters.filter((node) => node !== leaving.id);
-  const spare = staying.find((node) => !rest.includes(node.id));
   return accept(
     catalog,
     {
       groups,
       nodes,
-      systemVoters: spare === undefined ? rest : [...rest, spare.id],
+      systemVoters: systemVoters(staying, catalog.systemVoters),
     },
     `${name} is leaving: its replicas move to other nodes`,
   );
@@ -275,8 +272,17 @@ export function createKeyspace(catalog: Catalog, wanted: KeyspaceDeclaration): C
       groups: [...catalog.groups, ...groups],
       keyspaces: [...catalog.keyspaces, keyspace],
     },
-    `keyspace ${name}: ${summaryOf(spec)}`,
+    `keyspace ${name}: ${summaryOf(spec)}${replicas > zoneCount(nodes) ? SHARED_FATE : ""}`,
   );
+}
+
+const SHARED_FATE =
+  "; there are fewer zones than replicas, so some replicas of a shard are lost together with a zone";
+
+/** No bound where nobody says where the nodes stand. */
+function zoneCount(nodes: readonly CatalogNode[]): number {
+  const named = nodes.some(({ zone }) => zone !== undefined);
+  return named ? new Set(nodes.map(({ zone }) => zone)).size : Number.POSITIVE_INFINITY;
 }
 
 function alterKeyspace(catalog: Catalog, name: string, changes: Partial<KeyspaceLimits>): CatalogChange {

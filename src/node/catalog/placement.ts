@@ -4,9 +4,10 @@ import type { GroupId, NodeId } from "../../core/ids.ts";
 import { rendezvousOrder } from "../../placement/rendezvous.ts";
 import { type Ring, buildRing, keyPosition, ringOrder } from "../../placement/ring.ts";
 import { type Load, placeShard, substitute } from "../../placement/spread.ts";
+import { chooseVoters } from "../../placement/voters.ts";
 import { chooseReplicas } from "../../placement/zones.ts";
 import type { Placement } from "../api.ts";
-import type { Catalog, CatalogGroup, CatalogNode } from "./state.ts";
+import { type Catalog, type CatalogGroup, type CatalogNode, MAX_SYSTEM_VOTERS } from "./state.ts";
 
 /** Points of each node on the ring: their shares differ by about a tenth (docs/experiments/rings.md). */
 const POINTS = 128;
@@ -48,6 +49,18 @@ export function substituteFor(
   const taken = new Set(holders.filter((node) => node !== leaving).map((node) => zones.get(node)));
   const elsewhere = loads.filter(({ node }) => !taken.has(zones.get(node)));
   return substitute(elsewhere, holders) ?? substitute(loads, holders);
+}
+
+/** Who votes in the system group: of different zones, so that it survives the loss of any; those who vote already, if it makes no difference. */
+export function systemVoters(nodes: readonly Located[], present: readonly NodeId[]): readonly NodeId[] {
+  const voting = present.flatMap((id) => nodes.filter((node) => node.id === id));
+  const others = nodes.filter(({ id }) => !present.includes(id));
+  // Nodes that do not say where they stand, stand alone here: as far as anybody knows, each can be lost without the others.
+  const located = [...voting, ...others].map(({ id, zone = "" }) => ({
+    node: id,
+    zone: zone === "" ? `node ${id}` : zone,
+  }));
+  return chooseVoters(located, MAX_SYSTEM_VOTERS);
 }
 
 /**
