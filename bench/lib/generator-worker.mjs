@@ -18,7 +18,7 @@ const PROTOCOLS = {
 /** Clients of protocols that allow it share so many connections. */
 const SHARED_CONNECTIONS = 8;
 
-const next = () => new Promise((done) => process.once("message", done));
+const told = () => new Promise((done) => process.once("message", done));
 const {
   protocol,
   ports,
@@ -30,9 +30,8 @@ const {
   keys,
   setUp,
   ...options
-} = await next();
+} = await told();
 const Protocol = PROTOCOLS[protocol];
-const names = Array.from({ length: keys }, (_, i) => `k${String(i).padStart(6, "0")}`);
 
 const connections = await Promise.all(
   Array.from(
@@ -42,7 +41,7 @@ const connections = await Promise.all(
 );
 if (setUp) await Protocol.setUp?.(connections[0], options);
 process.send("connected");
-await next();
+await told();
 
 let filled = 0;
 let busy = clients;
@@ -53,7 +52,8 @@ let counted;
 function count() {
   counted = {
     ops: 0,
-    errors: 0,
+    // Failures count from the beginning.
+    errors: counted?.errors ?? 0,
     histogram: new Histogram(),
     from: performance.now(),
     utilization: performance.eventLoopUtilization(),
@@ -62,26 +62,30 @@ function count() {
   process.send("counting");
 }
 
-/** The keys of a client's next requests; none: it is done. Filling takes each key once. */
+const NONE = [];
+const chosen = Array.from({ length: pipeline }, () => 0);
+
+/** The keys of a client's next requests, good until the next call; none: it is done. Filling takes each key once. */
 function keysFor() {
-  if (kind !== "fill") {
-    if (performance.now() >= deadline) return [];
-    return Array.from({ length: pipeline }, () => names[Math.floor(Math.random() * keys)]);
+  if (kind === "fill") {
+    const from = filled;
+    filled = Math.min(keys, filled + pipeline);
+    return Array.from({ length: filled - from }, (_, i) => from + i);
   }
-  const taken = names.slice(filled, filled + pipeline);
-  filled += taken.length;
-  return taken;
+  if (performance.now() >= deadline) return NONE;
+  for (let i = 0; i < pipeline; i++) chosen[i] = Math.floor(Math.random() * keys);
+  return chosen;
 }
 
 function go(client) {
-  const chosen = keysFor();
-  if (chosen.length === 0) {
+  const next = keysFor();
+  if (next.length === 0) {
     if (--busy === 0) finish();
     return;
   }
-  client.left = chosen.length;
+  client.left = next.length;
   client.since = performance.now();
-  client.connection.request(client, kind, chosen);
+  client.connection.request(client, kind, next);
 }
 
 function answered(client, times, failed) {

@@ -50,7 +50,11 @@ function spent(work, count) {
   return user + system;
 }
 
-export const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+export function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+}
 
 /** Prints results as a table, or as JSON for all.mjs. `unit`: what the microseconds are for. */
 export function report(unit, results) {

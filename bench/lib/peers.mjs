@@ -8,8 +8,11 @@ const ZOOKEEPER_JAR = "/usr/share/java/zookeeper.jar";
 const HOST = "127.0.0.1";
 const NODES = [0, 1, 2];
 
-const inPath = (program) =>
-  process.env["PATH"].split(delimiter).some((folder) => existsSync(join(folder, program)));
+/** Debian keeps some of them where only root looks. */
+const FOLDERS = [...process.env["PATH"].split(delimiter), "/usr/sbin"];
+/** The program's path, or undefined. */
+export const locate = (program) =>
+  FOLDERS.map((folder) => join(folder, program)).find((path) => existsSync(path));
 
 /** The file's path; its lines are written to it. */
 function config(directory, name, lines) {
@@ -29,7 +32,7 @@ export const PEERS = {
     version: ["etcd", "--version"],
     promise: "linearizable; fsync on a majority before the answer",
     reads: "linearizable",
-    missing: () => (inPath("etcd") ? null : "etcd-server"),
+    missing: () => (locate("etcd") ? null : "etcd-server"),
     clientPorts: (port) => NODES.map((i) => port + i),
     commands(directory, port) {
       const peer = (i) => `http://${HOST}:${port + 10 + i}`;
@@ -59,7 +62,7 @@ export const PEERS = {
     promise:
       "fsync on two of three before the answer; no consensus: a failover may lose it; not linearizable",
     reads: "of the primary, not linearizable",
-    missing: () => (inPath("redis-server") ? null : "redis-server"),
+    missing: () => (locate("redis-server") ? null : "redis-server"),
     clientPorts: (port) => [port],
     commands(directory, port) {
       return NODES.map((i) => {
@@ -86,7 +89,7 @@ export const PEERS = {
     version: ["nats-server", "--version"],
     promise: "in memory on a majority before the answer; fsync every two minutes",
     reads: "of any replica, may be stale",
-    missing: () => (inPath("nats-server") ? null : "nats-server"),
+    missing: () => (locate("nats-server") ? null : "nats-server"),
     clientPorts: (port) => NODES.map((i) => port + i),
     commands(directory, port) {
       const routes = NODES.map((i) => `nats://${HOST}:${port + 10 + i}`).join(", ");
@@ -107,7 +110,7 @@ export const PEERS = {
     version: null,
     promise: "linearizable writes; fsync on a majority before the answer",
     reads: "of any server, may be stale",
-    missing: () => (inPath("java") && existsSync(ZOOKEEPER_JAR) ? null : "zookeeper default-jre-headless"),
+    missing: () => (locate("java") && existsSync(ZOOKEEPER_JAR) ? null : "zookeeper default-jre-headless"),
     clientPorts: (port) => NODES.map((i) => port + i),
     commands(directory, port) {
       const servers = NODES.map((i) => `server.${i + 1}=${HOST}:${port + 10 + i}:${port + 20 + i}`);

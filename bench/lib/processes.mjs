@@ -8,6 +8,13 @@ import { sleep, ticks } from "./cluster.mjs";
 
 const PATIENCE_MS = 5000;
 
+/** Without a listener a signal ends the process at once, and what it has started stays. */
+function endOnSignals() {
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    if (process.listenerCount(signal) === 0) process.once(signal, () => process.exit(1));
+  }
+}
+
 export class Processes {
   #children = [];
   #directory = mkdtempSync(join(tmpdir(), "kvorum-peers-"));
@@ -16,6 +23,7 @@ export class Processes {
   /** `commands(directory)`: of each process the program and its arguments. */
   start(commands) {
     process.once("exit", this.#onExit);
+    endOnSignals();
     for (const [i, [program, ...args]] of commands(this.#directory).entries()) {
       const output = openSync(this.#logOf(i), "w");
       this.#children.push(spawn(program, args, { stdio: ["ignore", output, output], cwd: this.#directory }));
@@ -30,10 +38,6 @@ export class Processes {
   /** What they said last, for whoever has to find out why they do not work. */
   output() {
     return this.#children.map((_child, i) => readFileSync(this.#logOf(i), "utf8").slice(-1000)).join("\n");
-  }
-
-  get ended() {
-    return this.#children.some((child) => child.exitCode !== null || child.signalCode !== null);
   }
 
   /** Microseconds of processor time of all of them since their start. */

@@ -67,12 +67,15 @@ interface Resumable<Done> {
 
 interface Proposal {
   readonly requests: readonly Request[];
+  /** What the command was made of, until it is applied. */
+  operations: readonly Operation[] | null;
   replies: readonly Reply[];
 }
 
 interface Gathering {
   readonly batch: BatchBuilder;
   requests: Request[];
+  operations: Operation[];
 }
 
 /** A read that asks several replicas. `rounds`: how often it has: what it looks at may grow with what the others answer. */
@@ -143,6 +146,10 @@ export class MergingReplica {
   #due = Number.POSITIVE_INFINITY;
   #expiryTimer: TimerHandle | null = null;
   #expiring = false;
+  /** Asked for only between two entries, when the state is at rest. */
+  readonly #meta = (): Uint8Array => this.#state.encodeMeta();
+  /** The message that was sent last, and its bytes: most go to several peers. */
+  #sent: { readonly message: unknown; readonly frame: Uint8Array } | null = null;
   #failure: Error | null = null;
   #closed = false;
 
@@ -277,6 +284,7 @@ export class MergingReplica {
 
   /** The end of a turn: what it collected goes to the machine. */
   flushTurn(): void {
+    this.#sent = null;
     if (this.#failure !== null || this.#closed || !this.#opened) return;
     for (const [w, gathering] of this.#gathering) {
       if (gathering.requests.length > 0) this.#proposeBatch(w, gathering);
@@ -346,7 +354,7 @@ export class MergingReplica {
         this.#host.schedule(this);
         break;
       case "send":
-        this.#host.send(effect.to, encodeProtocolFrame(this.group, codec.encodeMessage(effect.message)));
+        this.#send(effect.to, effect.message);
         break;
       case "apply":
         for (const entry of effect.entries) this.#entries.push(entry);
@@ -372,6 +380,15 @@ export class MergingReplica {
     }
   }
 
+  #send(to: NodeId, message: unknown): void {
+    let sent = this.#sent;
+    if (sent === null || sent.message !== message) {
+      const frame = encodeProtocolFrame(this.group, this.#protocol.codec.encodeMessage(message));
+      sent = this.#sent = { message, frame };
+    }
+    this.#host.send(to, sent.frame);
+  }
+
   #onPersisted(upTo: WriteId): void {
     if (this.#failure !== null || this.#closed) return;
     this.#stepper.release(upTo);
@@ -384,21 +401,23 @@ export class MergingReplica {
   #gather(operation: Operation, request: Request, w: number): void {
     let gathering = this.#gathering.get(w);
     if (gathering === undefined) {
-      gathering = { batch: new BatchBuilder(), requests: [] };
+      gathering = { batch: new BatchBuilder(), requests: [], operations: [] };
       this.#gathering.set(w, gathering);
     }
     if (gathering.requests.length === 0) this.#host.schedule(this);
     gathering.batch.add(operation);
     gathering.requests.push(request);
+    gathering.operations.push(operation);
     if (gathering.batch.byteLength >= MAX_BATCH_BYTES && this.#opened) this.#proposeBatch(w, gathering);
   }
 
   #proposeBatch(w: number, gathering: Gathering): void {
-    const { requests } = gathering;
+    const { requests, operations } = gathering;
     gathering.requests = [];
+    gathering.operations = [];
     for (const request of requests) request.exposed = true;
     const id = requestId(this.#nextRequest++);
-    this.#proposals.set(id, { requests, replies: [] });
+    this.#proposals.set(id, { requests, operations, replies: [] });
     const command = gathering.batch.finish({
       time: this.#host.proposalTime(),
       seed: Math.floor(this.#host.random.next() * 2 ** 32),
@@ -463,11 +482,12 @@ export class MergingReplica {
     this.#records.begin();
     switch (entry.type) {
       case "command": {
-        const run = this.#state.start(decodeBatch(entry.command));
+        const proposal = entry.request === null ? undefined : this.#proposals.get(entry.request);
+        const run = this.#state.start(decodeBatch(entry.command, proposal?.operations ?? null));
         this.#resume(run, ({ replies, delta }) => {
-          const proposal = entry.request === null ? undefined : this.#proposals.get(entry.request);
           if (proposal !== undefined) {
             proposal.replies = replies;
+            proposal.operations = null;
           }
           this.#applied(entry.index, delta, true);
         });
@@ -499,7 +519,7 @@ export class MergingReplica {
 
   #applied(index: LogIndex, delta: Uint8Array | null, taken: boolean): void {
     this.#appliedIndex = index;
-    this.#records.applied(index, this.#state.encodeMeta());
+    this.#records.applied(index, this.#meta);
     this.#step({ type: "applied", index, delta, taken });
     if (this.#behind.length > 0) this.#catchUp();
     if (this.#waiting.length === 0) return;

@@ -1,6 +1,9 @@
 /**
  * One connection of the load generator, whatever it speaks. What the requests of one turn are goes out in one write, as a string
  * of bytes (latin1): requests are made of parts that never change, and joining strings is the cheapest way to do that.
+ *
+ * A protocol is a subclass with `request(client, kind, keys)`, which puts a request for each of the keys (numbers), and
+ * `take(data)`, which gives how many bytes of `data` were whole answers; it may keep none of them.
  */
 import { connect } from "node:net";
 
@@ -74,19 +77,14 @@ export class Connection {
 export const u32 = (n) =>
   String.fromCharCode((n >>> 24) & 0xff, (n >>> 16) & 0xff, (n >>> 8) & 0xff, n & 0xff);
 
-/** The same request for each key, made once. */
+/** Requests that `make(name)` makes for the key of a number, each of them once. */
 export class PerKey {
-  #made = new Map();
+  #made = [];
   #make;
   constructor(make) {
     this.#make = make;
   }
-  get(key) {
-    let made = this.#made.get(key);
-    if (made === undefined) {
-      made = this.#make(key);
-      this.#made.set(key, made);
-    }
-    return made;
+  get(number) {
+    return (this.#made[number] ??= this.#make(`k${String(number).padStart(6, "0")}`));
   }
 }

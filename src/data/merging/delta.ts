@@ -87,7 +87,7 @@ export function decodeDelta(bytes: Uint8Array): Delta {
     last = address;
     const { kind, key } = splitAddress(address);
     const store = storesOf(kind).decode(reader);
-    for (const dot of storesOf(kind).dots(store)) places.add(dot);
+    places.addAll(store);
     items.push({ address, kind, key, store });
   }
   reader.end();
@@ -103,7 +103,16 @@ class Places {
     this.#context = context;
   }
 
-  add(dot: Dot): void {
+  addAll(store: Store): void {
+    if ("writes" in store) {
+      for (const { dot } of store.writes) this.#add(dot);
+      for (const { dot } of store.counts) this.#add(dot);
+    } else {
+      for (const { dot } of store) this.#add(dot);
+    }
+  }
+
+  #add(dot: Dot): void {
     if (!knows(this.#context, dot)) throw new CodecError("a dot outside of its context");
     let counters = this.#seen.get(dot.replica);
     if (counters === undefined) {

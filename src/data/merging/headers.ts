@@ -46,9 +46,24 @@ export const totalOf = ({ strings, members, fields }: Counts): number => strings
 
 const writer = new ByteWriter();
 
-export function encodeCounts({ strings, members, fields }: Counts): Uint8Array {
-  writer.varint(strings);
-  writer.varint(members);
-  writer.varint(fields);
+/** Most keys have items of one kind, and few: their headers are alike, and one for all. */
+const ALIKE = 128;
+const strings: Uint8Array[] = [];
+const members: Uint8Array[] = [];
+const fields: Uint8Array[] = [];
+
+/** Not to be changed. */
+export function encodeCounts(counts: Counts): Uint8Array {
+  const total = totalOf(counts);
+  if (total >= ALIKE) return encode(counts);
+  if (counts.strings === total) return (strings[total] ??= encode(counts));
+  if (counts.members === total) return (members[total] ??= encode(counts));
+  return counts.fields === total ? (fields[total] ??= encode(counts)) : encode(counts);
+}
+
+function encode(counts: Counts): Uint8Array {
+  writer.varint(counts.strings);
+  writer.varint(counts.members);
+  writer.varint(counts.fields);
   return writer.finish();
 }

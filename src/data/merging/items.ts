@@ -49,8 +49,8 @@ export interface Held {
   stored: boolean;
   entry: Hash64;
   expiry: number;
-  /** Where its address lies in the order of the tree's leaves; -1: not known yet. */
-  place: number;
+  /** Where its address lies in the order of the tree's leaves. */
+  readonly place: number;
   /** The record is to be written. */
   changed: boolean;
 }
@@ -128,7 +128,10 @@ export class Items {
   hold(address: string, kind: Kind, key: string): Held {
     const known = kind === MEMBER ? this.#members.get(address) : this.#cells.get(address);
     if (known !== undefined) return known;
-    const bytes = this.bytes(address);
+    const place = placeOf(address);
+    const leaf = this.tree.leafAt(place);
+    // A new item of a leaf without items has no record, and need not be looked for, down to the disk.
+    const bytes = this.areEmpty(leaf, leaf) ? undefined : this.bytes(address);
     const store = decode(kind, bytes);
     const held: Held = {
       address,
@@ -138,7 +141,7 @@ export class Items {
       stored: bytes !== undefined,
       entry: bytes === undefined ? NO_ENTRY : this.#entryOf(address, bytes),
       expiry: kind === STRING ? expiryOf(store as Cell) : 0,
-      place: -1,
+      place,
       changed: false,
     };
     if (kind === MEMBER) this.#members.set(address, held);
@@ -179,9 +182,8 @@ export class Items {
 
   #write(held: Held): void {
     held.changed = false;
-    const { address, kind } = held;
+    const { address, kind, place } = held;
     const store = held.store!;
-    const { place } = this.#placed(held);
     if (storesOf(kind).isEmpty(store)) {
       if (!held.stored) return;
       held.stored = false;
@@ -205,11 +207,6 @@ export class Items {
     held.stored = true;
     this.#noteInTree(held, hash);
     if (kind === STRING) this.#indexExpiry(held, expiryOf(store as Cell));
-  }
-
-  #placed(held: Held): Held {
-    if (held.place === -1) held.place = placeOf(held.address);
-    return held;
   }
 
   #entryOf(address: string, bytes: Uint8Array): Hash64 {

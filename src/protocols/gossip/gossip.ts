@@ -55,6 +55,7 @@ export const DEFAULT_GOSSIP_OPTIONS: Omit<GossipOptions, "id" | "seed"> = {
   rumors: {
     ...DEFAULT_RUMOR_OPTIONS,
     stop: { by: "counter", k: 2, feedback: true },
+    countHearers: true,
     fanout: 2,
     roundMin: 15,
     roundMax: 25,

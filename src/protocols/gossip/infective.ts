@@ -1,4 +1,5 @@
 /** A rumor that this site spreads, and what the present round has shown about it. */
+import type { NodeId } from "../../core/ids.ts";
 import type { Chance, Rumor, ToldRumor } from "./messages.ts";
 import type { StopRule } from "./options.ts";
 
@@ -13,10 +14,13 @@ export interface Infective {
   /** Of the present round: somebody needed it; somebody was told in vain (blind: somebody was told). */
   useful: boolean;
   vain: boolean;
+  /** Who has said that it knows the rumor; null: nobody counts them. */
+  readonly hearers: Set<NodeId> | null;
 }
 
-export function infective(rumor: Rumor, age: number): Infective {
-  return { rumor, age, fresh: true, wasted: 0, useful: false, vain: false };
+export function infective(rumor: Rumor, age: number, countHearers: boolean): Infective {
+  const hearers = countHearers ? new Set<NodeId>() : null;
+  return { rumor, age, fresh: true, wasted: 0, useful: false, vain: false, hearers };
 }
 
 /** Ends the round for this rumor. True: the site has lost interest. */

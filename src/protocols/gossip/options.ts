@@ -22,6 +22,8 @@ export interface RumorOptions {
   /** Push: who has something hot tells it. Pull: everybody asks, in every round. Push-pull: everybody does both. */
   readonly mode: "push" | "pull" | "push-pull";
   readonly stop: StopRule;
+  /** A site also stops once it has heard from every other one that it knows the rumor: by being told, or by feedback. For small groups. */
+  readonly countHearers: boolean;
   /** How many other sites are contacted in a round. */
   readonly fanout: number;
   /** A round lasts a random time between the two. */
@@ -43,6 +45,7 @@ export interface RumorOptions {
 export const DEFAULT_RUMOR_OPTIONS: Omit<RumorOptions, "id"> = {
   mode: "push",
   stop: { by: "counter", k: 3, feedback: true },
+  countHearers: false,
   fanout: 1,
   roundMin: 90,
   roundMax: 110,

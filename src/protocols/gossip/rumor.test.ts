@@ -61,6 +61,32 @@ test("a rumor is told in the next round, once a round, to somebody else", () => 
   expect(sends(site({ id: ME }, 0.99).round())).toEqual([]);
 });
 
+test("who counts its hearers stops as soon as all others are known to know", () => {
+  const { spread, round, step, told, machine } = site({ countHearers: true, fanout: 2 });
+  const hears = (from: number, needed: readonly string[], unneeded: readonly string[]) =>
+    step({ type: "message", from: nodeId(from), message: { type: "feedback", needed, unneeded } });
+  spread("news");
+  told(3, [rumor("gossip")]);
+  expect(sends(round()).map(([to]) => to)).toEqual([2, 3]);
+  hears(2, ["news"], ["gossip"]);
+  hears(2, ["news"], []);
+  expect(machine.stateOf("news")).toBe("infective");
+  // Site 3 told the one itself, and has not said that it knows the other.
+  expect(toldIn(round())).toEqual(["news", "news"]);
+  expect(machine.stateOf("gossip")).toBe("removed");
+  told(3, [rumor("news")]);
+  const effects = round();
+  expect(effects).toContainEqual({ type: "removed", id: "news", reason: "stopped" });
+  expect(sends(effects)).toEqual([]);
+  // A site that joins in the meantime knows nothing.
+  spread("more");
+  round();
+  hears(2, ["more"], []);
+  hears(3, ["more"], []);
+  step({ type: "peers", peers: [...PEERS, nodeId(4)] });
+  expect(toldIn(round())).toEqual(["more", "more"]);
+});
+
 test("what comes to an idle site is told at once; while it is hot, the rounds take their time", () => {
   const { spread, round, step } = site({ firstRoundMax: 2, stop: { by: "counter", k: 1, feedback: false } });
   const first = { type: "set-timer", timer: "round", min: 0, max: 2 };

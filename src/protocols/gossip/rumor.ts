@@ -118,7 +118,7 @@ export class RumorMonger {
         if (this.#self === -1) this.#self = input.peers.length;
         return;
       case "spread":
-        if (this.stateOf(input.rumor.id) === "susceptible") this.#infect(input.rumor, 0);
+        if (this.stateOf(input.rumor.id) === "susceptible") this.#infect(input.rumor, 0, null);
         return;
       case "timer":
         this.#armed = false;
@@ -153,16 +153,17 @@ export class RumorMonger {
     for (const it of this.#infective.values()) {
       it.fresh = false;
       it.age += 1;
-      if (losesInterest(it, stop, chance)) this.#remove(it.rumor.id, "stopped");
+      if (this.#isKnownToAll(it) || losesInterest(it, stop, chance)) this.#remove(it.rumor.id, "stopped");
       else if (it.age >= maxRounds) this.#remove(it.rumor.id, "aged");
     }
     const asks = mode !== "push";
     const others = this.#others();
     if (others === 0 || (!asks && this.#infective.size === 0)) return;
     const rumors = mode === "pull" ? [] : this.#tell(NOTHING);
+    const message: RumorMessage = { type: "rumors", rumors, asks };
     for (const drawn of sampleBelow(others, fanout, chance)) {
       const to = this.#peers[drawn < this.#self ? drawn : drawn + 1]!;
-      this.#effects.push({ type: "send", to, message: { type: "rumors", rumors, asks } });
+      this.#effects.push({ type: "send", to, message });
     }
   }
 
@@ -177,18 +178,19 @@ export class RumorMonger {
         this.#onRumors(from, message.rumors, message.asks);
         return;
       case "feedback":
-        for (const id of message.needed) this.#judge(id, true);
-        for (const id of message.unneeded) this.#judge(id, false);
+        for (const id of message.needed) this.#judge(from, id, true);
+        for (const id of message.unneeded) this.#judge(from, id, false);
         return;
       default:
         unreachable(message);
     }
   }
 
-  #judge(id: RumorId, useful: boolean): void {
+  #judge(from: NodeId, id: RumorId, useful: boolean): void {
     // The stop rule's word for a blind site is said when it tells; feedback from a site with another rule is no news.
     const it = this.#options.stop.feedback ? this.#infective.get(id) : undefined;
     if (it === undefined) return;
+    it.hearers?.add(from);
     if (useful) it.useful = true;
     else it.vain = true;
   }
@@ -218,7 +220,10 @@ export class RumorMonger {
   /** True: this site did not know it when the round began. */
   #hear(from: NodeId, { id, payload, age }: ToldRumor): boolean {
     const it = this.#infective.get(id);
-    if (it !== undefined) return it.fresh;
+    if (it !== undefined) {
+      it.hearers?.add(from);
+      return it.fresh;
+    }
     if (this.#removed.has(id)) {
       this.#removed.add(id);
       return false;
@@ -227,13 +232,22 @@ export class RumorMonger {
     this.#effects.push({ type: "deliver", from, rumor });
     // Its next round would be one too many: it is known here, and not passed on.
     if (age + 1 >= this.#options.maxRounds) this.#removed.add(id);
-    else this.#infect(rumor, age);
+    else this.#infect(rumor, age, from);
     return true;
   }
 
-  #infect(rumor: Rumor, age: number): void {
+  /** `from`: who told it; null: it began here. */
+  #infect(rumor: Rumor, age: number, from: NodeId | null): void {
     if (this.#infective.size >= this.#options.maxInfective) this.#makeRoom();
-    this.#infective.set(rumor.id, infective(rumor, age));
+    const it = infective(rumor, age, this.#options.countHearers);
+    if (from !== null) it.hearers?.add(from);
+    this.#infective.set(rumor.id, it);
+  }
+
+  #isKnownToAll({ hearers }: Infective): boolean {
+    const others = this.#others();
+    if (hearers === null || others === 0 || hearers.size < others) return false;
+    return this.#peers.every((peer, at) => at === this.#self || hearers.has(peer));
   }
 
   /** The oldest is known to the most. */

@@ -47,7 +47,8 @@ export function mergingCodec<Own extends { readonly type: string }>(
   write: (w: ByteWriter, message: Own) => void,
   read: (r: ByteReader, kind: number) => Own,
 ): MergingCodec<Own | SharedMessage> {
-  const writer = new ByteWriter(1024);
+  // The host copies a message into its frame, and a record into its log, at once.
+  const writer = new ByteWriter(1024, { slabs: true });
   return {
     encodeMessage(message) {
       if (isSharedMessage(message)) writeSharedMessage(writer, message);
@@ -195,7 +196,7 @@ export function readSharedMessage(r: ByteReader, kind: number): SharedMessage | 
   }
 }
 
-const recordWriter = new ByteWriter(1024);
+const recordWriter = new ByteWriter(1024, { slabs: true });
 
 export function encodeMergingRecord(record: MergingRecord): Uint8Array {
   const w = recordWriter;

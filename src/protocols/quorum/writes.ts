@@ -32,6 +32,8 @@ interface Write {
   request: RequestId | null;
   readonly w: number;
   readonly delta: Uint8Array;
+  /** One for all holders: it is encoded once. */
+  readonly message: QuorumMessage;
   readonly since: Millis;
   /** The replicas that have it, this one included if it counts. Each counts once, however often it answers. */
   readonly stored: Set<NodeId>;
@@ -99,6 +101,7 @@ export class PendingWrites {
       request,
       w,
       delta,
+      message: { type: "store", id, delta },
       since: now,
       stored: new Set(this.#countsItself ? [self] : []),
       used: new Set(),
@@ -181,7 +184,7 @@ export class PendingWrites {
     const before = write.store.get(holder);
     if (isReachable && this.#isDue(before)) {
       write.store.set(holder, { to: holder, sentAt: now, firstSentAt: before?.firstSentAt ?? now });
-      this.#host.send(holder, { type: "store", id, delta });
+      this.#host.send(holder, write.message);
     }
     if (!sloppy || (isReachable && now - write.since < hintAfter)) return;
     const hint = write.hint.get(holder);
