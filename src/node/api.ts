@@ -256,6 +256,8 @@ export type AdminRequest =
   | { readonly type: "keyspace-create"; readonly spec: KeyspaceDeclaration }
   | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
   | { readonly type: "keyspace-drop"; readonly name: string }
+  /** Spreads its shards evenly over the nodes that there are now. */
+  | { readonly type: "keyspace-spread"; readonly name: string }
   /** A user with a verifier in place of the password: see `src/server/security`. */
   | UserSet
   | UserDelete

@@ -97,6 +97,24 @@ describe("founding and joining", () => {
   });
 });
 
+test("a keyspace with one replica is spread over a node that joined, while it is written to, and nothing is lost", () => {
+  const story = new Story({ nodes: 1 });
+  const keys = Array.from({ length: 40 }, (_, i) => `key-${i}`);
+  for (const key of keys) story.do("n1", `set ${key} first`);
+  story.cluster.addHost("n2").start();
+  story.ready();
+  const heldBy = (name: string) =>
+    story
+      .host(name)
+      .node!.status()
+      .replicas.filter((replica) => replica.keyspace === "default").length;
+  expect([heldBy("n1"), heldBy("n2")]).toEqual([8, 0]);
+  expect(story.admin("n2", { type: "keyspace-spread", name: "default" })).toMatchObject({ ok: true });
+  for (const key of keys) expect(story.do("n1", `set ${key} second`)).toBe("OK");
+  story.until("half of the shards to have moved", () => heldBy("n1") === 4 && heldBy("n2") === 4);
+  for (const key of keys) expect(story.do("n2", `get ${key}`)).toBe("second");
+});
+
 describe("members under new ids", () => {
   test("a node that was down while another came back as a new one, and led, finds it", () => {
     const story = new Story({ nodes: 5 });

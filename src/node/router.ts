@@ -18,7 +18,7 @@ import {
 import type { MergingReplica } from "./merging-replica.ts";
 import type { OrderedReplica } from "./ordered-replica.ts";
 import type { Replica } from "./replica.ts";
-import { Request, type RetryPolicy } from "./request.ts";
+import { Request, type RequestSpec, type RetryPolicy } from "./request.ts";
 import { SeenRequests } from "./seen-requests.ts";
 import { MAX_GATHERED_BYTES, MAX_OPERATION_BYTES } from "./sizes.ts";
 
@@ -383,10 +383,21 @@ export class Router {
   /** Requests of another node. They are answered, once each, and never passed on. */
   onRequests(from: NodeId, epoch: number, requests: readonly ForwardedRequest[]): void {
     const now = this.#host.clock.now();
-    for (const { id, timeout, ...asked } of requests) {
+    for (const asked of requests) {
+      const { id, write, timeout } = asked;
       if (!this.#seen.isNew(from, epoch, id)) continue;
-      const { write } = asked;
-      const wanted = { ...asked, deadline: now + timeout, origin: from };
+      // Field by field: what a rest pattern leaves costs microseconds, in V8, for each request.
+      const wanted: Required<RequestSpec> = {
+        group: asked.group,
+        operation: asked.operation,
+        write,
+        consistency: asked.consistency,
+        atLeast: asked.atLeast,
+        maxStaleness: asked.maxStaleness,
+        quorum: asked.quorum,
+        deadline: now + timeout,
+        origin: from,
+      };
       const request = new Request(wanted, null, (reply, failure, seen) => {
         this.#answer(from, epoch, {
           id,

@@ -186,6 +186,17 @@ function addChange(keyspace: Command, context: CliContext): void {
     });
   addHelp(alter, [["kvorum keyspace alter carts --max-value-bytes 1MiB", ""]]);
 
+  const spread = command(keyspace, "spread <name>")
+    .description(
+      "Spread the shards of a keyspace evenly over the nodes that there are now, after some joined. Nothing stops meanwhile; `kvorum status` shows how far it is.",
+    )
+    .option(...URL_OPTION)
+    .action(async (name: string, flags: UrlFlag) => {
+      const { url } = await reachNode(nodeUrls(flags.url, context.env));
+      await send(context, url, { type: "keyspace-spread", name });
+    });
+  addHelp(spread, [["kvorum keyspace spread default", ""]]);
+
   const drop = command(keyspace, "drop <name>")
     .description("Delete a keyspace with all its data, on every node. There is no way back.")
     .option("--yes", "really do it")

@@ -100,6 +100,30 @@ describe("keyspaces", () => {
     expect(story.do({ type: "keyspace-drop", name: "nothing" }).refusal()).toBe("unknown-keyspace");
   });
 
+  test("given a node that joined, when a keyspace is spread anew, then it gets its part, and the leaders are even", () => {
+    const story = cluster(3).do({ type: "keyspace-create", spec: { name: "default" } });
+    story.do({ type: "node-join", name: "n4", instance: "directory-4", addresses: addresses(8000) });
+    story.do({ type: "keyspace-spread", name: "default" });
+    expect(story.result).toMatchObject({ ok: true, detail: "keyspace default: 6 of 8 shards move" });
+    const { groups } = story.catalog;
+    for (const id of [1, 2, 3, 4]) {
+      expect(groups.filter(({ replicas }) => replicas.includes(nodeId(id)))).toHaveLength(6);
+      expect(groups.filter(({ replicas }) => replicas[0] === id)).toHaveLength(2);
+    }
+    for (const { replicas, founders, departed } of groups) {
+      expect(departed, "who gave a replica away is remembered").toEqual(
+        founders.filter((node) => !replicas.includes(node)),
+      );
+    }
+    expect(story.do({ type: "keyspace-spread", name: "default" }).result).toMatchObject({
+      ok: true,
+      detail: "keyspace default is spread over the nodes already",
+    });
+    expect(story.do({ type: "keyspace-spread", name: "nothing" }).refusal()).toBe("unknown-keyspace");
+    story.do({ type: "keyspace-create", spec: { name: "ring", placement: "ring" } });
+    expect(story.do({ type: "keyspace-spread", name: "ring" }).refusal()).toBe("contradiction");
+  });
+
   test("limits are altered one by one, and checked", () => {
     const story = cluster(1).do({ type: "keyspace-create", spec: { name: "a" } });
     story.do({ type: "keyspace-alter", name: "a", limits: { maxValueBytes: 1000 } });

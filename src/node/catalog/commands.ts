@@ -9,7 +9,7 @@ import type { Load } from "../../placement/spread.ts";
 import type { KeyspaceDeclaration, KeyspaceLimits } from "../api.ts";
 import { type ChannelCommand, changeChannels, withMembersOnly } from "./channels.ts";
 import { checkLimits, keyspaceSpec, summaryOf } from "./keyspace.ts";
-import { placer, rehashed, substituteFor, systemVoters } from "./placement.ts";
+import { placer, rehashed, respread, substituteFor, systemVoters } from "./placement.ts";
 import {
   type Catalog,
   type CatalogGroup,
@@ -36,6 +36,7 @@ export type CatalogCommand =
   | { readonly type: "keyspace-create"; readonly spec: KeyspaceDeclaration }
   | { readonly type: "keyspace-alter"; readonly name: string; readonly limits: Partial<KeyspaceLimits> }
   | { readonly type: "keyspace-drop"; readonly name: string }
+  | { readonly type: "keyspace-spread"; readonly name: string }
   | UserSet
   | UserDelete
   | ChannelCommand
@@ -93,6 +94,8 @@ export function applyCatalogCommand(catalog: Catalog, command: CatalogCommand): 
       return alterKeyspace(catalog, command.name, command.limits);
     case "keyspace-drop":
       return dropKeyspace(catalog, command.name);
+    case "keyspace-spread":
+      return spreadKeyspace(catalog, command.name);
     case "user-set":
       return changeUsers(catalog, setUser(catalog, command));
     case "user-delete":
@@ -314,6 +317,22 @@ function dropKeyspace(catalog: Catalog, name: string): CatalogChange {
     },
     `keyspace ${name} is dropped, with its data`,
   );
+}
+
+function spreadKeyspace(catalog: Catalog, name: string): CatalogChange {
+  const keyspace = catalog.keyspaces.find((candidate) => candidate.name === name);
+  if (keyspace === undefined) return refuse(catalog, "unknown-keyspace", `There is no keyspace "${name}".`);
+  if (keyspace.placement !== "spread") {
+    return refuse(
+      catalog,
+      "contradiction",
+      `The shards of "${name}" are placed by ${keyspace.placement}: they follow the nodes by themselves.`,
+    );
+  }
+  const groups = respread(catalog, name);
+  const changed = groups.filter((group, at) => group !== catalog.groups[at]).length;
+  if (changed === 0) return accept(catalog, {}, `keyspace ${name} is spread over the nodes already`);
+  return accept(catalog, { groups }, `keyspace ${name}: ${changed} of ${keyspace.shards} shards move`);
 }
 
 function changeUsers(catalog: Catalog, change: ReturnType<typeof setUser>): CatalogChange {

@@ -2,6 +2,7 @@
 import { ByteWriter } from "../../core/bytes.ts";
 import type { GroupId, NodeId } from "../../core/ids.ts";
 import { rendezvousOrder } from "../../placement/rendezvous.ts";
+import { rebalance } from "../../placement/rebalance.ts";
 import { type Ring, buildRing, keyPosition, ringOrder } from "../../placement/ring.ts";
 import { type Load, placeShard, substitute } from "../../placement/spread.ts";
 import { chooseVoters } from "../../placement/voters.ts";
@@ -81,9 +82,39 @@ export function rehashed(
   return groups.map((group) => {
     const replicas = wanted.get(group.id);
     if (replicas === undefined || isSame(replicas, group.replicas)) return group;
-    const gone = group.replicas.filter((node) => !replicas.includes(node) && !group.departed.includes(node));
-    return { ...group, replicas, departed: [...group.departed, ...gone] };
+    return movedTo(group, replicas);
   });
+}
+
+/** The groups after the shards of one keyspace have been spread anew over the nodes that stay. */
+export function respread(
+  { nodes, groups }: Pick<Catalog, "nodes" | "groups">,
+  keyspace: string,
+): readonly CatalogGroup[] {
+  const staying = nodes.filter(({ leaving }) => !leaving);
+  const zones = zonesOf(staying);
+  const own = groups.filter((group) => group.keyspace === keyspace);
+  const others = groups.filter((group) => group.keyspace !== keyspace);
+  const elsewhere = new Map(
+    staying.map(({ id }) => [id, others.filter(({ replicas }) => replicas.includes(id)).length]),
+  );
+  const located = staying.map(({ id }) => ({ node: id, zone: zones.get(id)! }));
+  const spread = rebalance(
+    own.map(({ replicas }) => replicas),
+    located,
+    elsewhere,
+  );
+  const wanted = new Map(own.map(({ id }, at) => [id, spread[at]!]));
+  return groups.map((group) => {
+    const replicas = wanted.get(group.id);
+    if (replicas === undefined || replicas.join() === group.replicas.join()) return group;
+    return movedTo(group, replicas);
+  });
+}
+
+function movedTo(group: CatalogGroup, replicas: readonly NodeId[]): CatalogGroup {
+  const gone = group.replicas.filter((node) => !replicas.includes(node) && !group.departed.includes(node));
+  return { ...group, replicas, departed: [...group.departed, ...gone] };
 }
 
 function isSame(wanted: readonly NodeId[], present: readonly NodeId[]): boolean {

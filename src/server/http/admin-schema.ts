@@ -37,6 +37,7 @@ export const adminSchema = z.discriminatedUnion("type", [
   }),
   z.strictObject({ type: z.literal("keyspace-alter"), name, limits: someLimits }),
   z.strictObject({ type: z.literal("keyspace-drop"), name }),
+  z.strictObject({ type: z.literal("keyspace-spread"), name }),
   z.strictObject({ type: z.literal("node-remove"), node: name }),
   z.strictObject({
     type: z.literal("transfer-leader"),

@@ -49,6 +49,7 @@ function needOf(input: AdminInput): Need {
       return { type: "keyspace", keyspace: input.spec.name, role: "admin" };
     case "keyspace-alter":
     case "keyspace-drop":
+    case "keyspace-spread":
       return { type: "keyspace", keyspace: input.name, role: "admin" };
     default:
       return { type: "everywhere", role: "admin" };
