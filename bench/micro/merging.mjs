@@ -10,6 +10,7 @@
  */
 import { join } from "node:path";
 import process from "node:process";
+import { threeReplicas } from "../lib/replica-world.mjs";
 
 const dist = process.env["KVORUM_DIST"] ?? new URL("../../dist", import.meta.url).pathname;
 const load = (file) => import(join(dist, file));
@@ -52,15 +53,10 @@ class Records {
     this.meta = meta;
   }
   load(requests, done) {
-    queue.push(() =>
-      done(
-        null,
-        requests.map(() => ({ entries: [], more: false })),
-      ),
-    );
+    const nothing = requests.map(() => ({ entries: [], more: false }));
+    this.defer(() => done(null, nothing));
   }
 }
-const queue = [];
 
 const encoder = new TextEncoder();
 const bytes = (text) => encoder.encode(text);
@@ -139,47 +135,15 @@ if (parts.includes("state")) {
   }
 }
 
-/** Three hosts on one virtual clock; what one sends or persists is dealt with when `pass` is called. */
 async function group(protocol) {
   const { MergingReplica } = await load("node/merging-replica.js");
   const { Pulse } = await load("node/pulse.js");
   const { born, recover } = await load("protocols/merging/index.js");
   const gossip = await load("protocols/gossip/index.js");
   const quorum = await load("protocols/quorum/index.js");
-  let time = 0;
-  const timers = [];
-  const clock = {
-    now: () => time,
-    wall: () => 1e12 + time,
-    setTimer: (delay, fire) => {
-      const timer = { at: time + delay, fire, cancelled: false };
-      timers.push(timer);
-      return { cancel: () => (timer.cancelled = true) };
-    },
-    defer: (task) => queue.push(task),
-  };
-  const mail = [];
-  const nodes = [1, 2, 3].map((id) => {
-    const dirty = new Set();
-    const writes = [];
-    const host = {
-      clock,
-      random: { next: Math.random, bytes: (length) => new Uint8Array(length) },
-      logger: { info() {}, warn() {}, error() {}, debug() {} },
-      persister: { add: (sink, write) => writes.push([sink, write]) },
-      pulse: new Pulse(clock),
-      send: (to, frame) => mail.push([id, to, frame]),
-      schedule: (replica) => dirty.add(replica),
-      onReady() {},
-      onRetired() {},
-      onFailed: (_replica, error) => {
-        throw error;
-      },
-      expire() {},
-      proposalTime: () => Math.floor(clock.wall()),
-      maxValueBytes: () => 1 << 20,
-    };
+  const { nodes, pass } = threeReplicas(Pulse, (id, host) => {
     const records = new Records();
+    records.defer = host.clock.defer;
     const recovered = recover(born(replicaOf(nodeId(id), 1_234_567 + id), true), 0);
     const state = new MergingShard(records, { replica: recovered.replica, conflicts: "latest" });
     const { summary } = state;
@@ -196,38 +160,8 @@ async function group(protocol) {
     const members = { holders: [1, 2, 3], fallbacks: [] };
     const quorums = protocol === "gossip" ? { r: 1, w: 1 } : { r: 2, w: 2 };
     const replica = new MergingReplica(1, host, { machine, codec }, state, records, members, quorums);
-    return { replica, dirty, writes, state };
+    return { replica, state };
   });
-  const run = () => {
-    for (let busy = true; busy;) {
-      busy = queue.length > 0;
-      for (const task of queue.splice(0)) task();
-      for (const { dirty, writes } of nodes) {
-        busy ||= dirty.size > 0 || writes.length > 0;
-        for (const replica of dirty) {
-          dirty.delete(replica);
-          replica.flushTurn();
-        }
-        for (const [sink, write] of writes.splice(0)) sink.onPersisted(write);
-      }
-      busy ||= mail.length > 0;
-      for (const [from, to, frame] of mail.splice(0))
-        nodes[to - 1].replica.onMessage(from, frame.subarray(2));
-    }
-  };
-  const pass = (duration) => {
-    const end = time + duration;
-    for (;;) {
-      run();
-      timers.sort((a, b) => a.at - b.at);
-      if (timers.length === 0 || timers[0].at > end) break;
-      const timer = timers.shift();
-      time = Math.max(time, timer.at);
-      if (!timer.cancelled) timer.fire();
-    }
-    time = end;
-  };
-  for (const { replica } of nodes) replica.start();
   pass(3000);
   return { nodes, pass };
 }

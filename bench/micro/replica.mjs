@@ -9,6 +9,7 @@
  */
 import { join } from "node:path";
 import process from "node:process";
+import { threeReplicas } from "../lib/replica-world.mjs";
 
 const dist = process.env["KVORUM_DIST"] ?? new URL("../../dist", import.meta.url).pathname;
 const load = (file) => import(join(dist, file));
@@ -26,39 +27,8 @@ const json = process.argv.includes("--json");
 const [count = "20000"] = process.argv.slice(2).filter((each) => each !== "--json");
 const rounds = Number(count);
 
-/** Three hosts on one virtual clock; what one sends or persists is dealt with when `run` is called. */
 function group() {
-  let time = 0;
-  const timers = [];
-  const clock = {
-    now: () => time,
-    wall: () => 1e12 + time,
-    setTimer: (delay, fire) => {
-      const timer = { at: time + delay, fire, cancelled: false };
-      timers.push(timer);
-      return { cancel: () => (timer.cancelled = true) };
-    },
-    defer: (task) => timers.push({ at: time, fire: task, cancelled: false }),
-  };
-  const mail = [];
-  const nodes = [1, 2, 3].map((id) => {
-    const dirty = new Set();
-    const writes = [];
-    const host = {
-      clock,
-      random: { next: () => (id === 1 ? 0 : 0.9), bytes: (length) => new Uint8Array(length) },
-      logger: { info() {}, warn() {}, error() {}, debug() {} },
-      persister: { add: (sink, write) => writes.push([sink, write]) },
-      pulse: new Pulse(clock),
-      send: (to, frame) => mail.push([id, to, frame]),
-      schedule: (replica) => dirty.add(replica),
-      onLeaderChange() {},
-      onFailed: (_replica, error) => {
-        throw error;
-      },
-      proposalTime: () => clock.wall(),
-      maxValueBytes: () => 1 << 20,
-    };
+  const { nodes, run, pass } = threeReplicas(Pulse, (id, host) => {
     const records = {
       appliedIndex: 0,
       installing: false,
@@ -82,49 +52,11 @@ function group() {
       { ...DEFAULT_RAFT_OPTIONS, commitDelay: 5, id },
       { ...recover(bootstrap(configuration([1, 2, 3]))), applied: 0 },
     );
-    const replica = new OrderedReplica(1, host, machine, applier, records, { releaseAll() {}, release() {} });
-    return { replica, dirty, writes };
+    const snapshots = { releaseAll() {}, release() {} };
+    return { replica: new OrderedReplica(1, host, machine, applier, records, snapshots) };
   });
-  /** Until nothing is left to do at this moment. */
-  const run = () => {
-    for (let busy = true; busy;) {
-      busy = false;
-      for (const { dirty, writes } of nodes) {
-        if (dirty.size > 0) {
-          busy = true;
-          for (const replica of dirty) {
-            dirty.delete(replica);
-            replica.flushTurn();
-          }
-        }
-        if (writes.length > 0) {
-          busy = true;
-          for (const [sink, write] of writes.splice(0)) sink.onPersisted(write);
-        }
-      }
-      if (mail.length > 0) {
-        busy = true;
-        for (const [from, to, frame] of mail.splice(0))
-          nodes[to - 1].replica.onMessage(from, frame.subarray(2));
-      }
-    }
-  };
-  const pass = (duration) => {
-    const end = time + duration;
-    for (;;) {
-      run();
-      timers.sort((a, b) => a.at - b.at);
-      if (timers.length === 0 || timers[0].at > end) break;
-      const timer = timers.shift();
-      time = Math.max(time, timer.at);
-      if (!timer.cancelled) timer.fire();
-    }
-    time = end;
-  };
-  for (const { replica } of nodes) replica.start();
-  pass(2000);
-  const leader = nodes.find(({ replica }) => replica.isReady);
-  return { leader: leader.replica, nodes, run, pass };
+  pass(5000);
+  return { leader: nodes.find(({ replica }) => replica.isReady).replica, nodes, run, pass };
 }
 
 const spec = findCommand("set");
