@@ -209,21 +209,31 @@ for (let round = 0; round < ROUNDS; round++) {
   say(`round ${round + 1}`);
   const at = round % names.length;
   const results = {};
-  for (const name of [...names.slice(at), ...names.slice(0, at)]) results[name] = await visit(name);
+  for (const name of [...names.slice(at), ...names.slice(0, at)]) {
+    try {
+      results[name] = await visit(name);
+    } catch (error) {
+      // What the others did still counts.
+      process.exitCode = 1;
+      console.error(`!!! ${CANDIDATES[name].title} FAILED in round ${round + 1}: ${error.message}`);
+    }
+  }
   rounds.push(results);
 }
 
-/** Over the rounds: the median of a figure, and of its ratio to Kvorum's. */
+/** Over the rounds: the median of a figure, and of its ratio to Kvorum's, or null. */
 function middle(name, load, measure) {
-  const value = median(rounds.map((round) => round[name][load][measure]));
-  if (name === "kvorum" || !names.includes("kvorum")) return { value, ratio: null };
+  const of = (results) => results[name][load][measure];
+  const own = rounds.filter((each) => each[name] !== undefined);
+  const both = name === "kvorum" ? [] : own.filter(({ kvorum: reference }) => reference !== undefined);
   return {
-    value,
-    ratio: median(rounds.map((round) => round[name][load][measure] / round.kvorum[load][measure])),
+    value: median(own.map(of)),
+    ratio: both.length === 0 ? null : median(both.map((each) => of(each) / each.kvorum[load][measure])),
   };
 }
 
-const results = names.map((name) => ({
+const done = names.filter((name) => rounds.some((results) => results[name] !== undefined));
+const results = done.map((name) => ({
   name,
   title: CANDIDATES[name].title,
   version: versionOf(name),

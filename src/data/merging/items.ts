@@ -128,10 +128,7 @@ export class Items {
   hold(address: string, kind: Kind, key: string): Held {
     const known = kind === MEMBER ? this.#members.get(address) : this.#cells.get(address);
     if (known !== undefined) return known;
-    const place = placeOf(address);
-    const leaf = this.tree.leafAt(place);
-    // A new item of a leaf without items has no record, and need not be looked for, down to the disk.
-    const bytes = this.areEmpty(leaf, leaf) ? undefined : this.bytes(address);
+    const bytes = this.bytes(address);
     const store = decode(kind, bytes);
     const held: Held = {
       address,
@@ -141,7 +138,7 @@ export class Items {
       stored: bytes !== undefined,
       entry: bytes === undefined ? NO_ENTRY : this.#entryOf(address, bytes),
       expiry: kind === STRING ? expiryOf(store as Cell) : 0,
-      place,
+      place: placeOf(address),
       changed: false,
     };
     if (kind === MEMBER) this.#members.set(address, held);
