@@ -5,7 +5,8 @@
  *
  * The keyspace has one replica, so a write costs one sync wherever it goes, and what is compared is processors. The load is
  * `redis-benchmark` (SET of 100 bytes, 64 connections, 16 in a pipeline): through the shared port, as a plain client, of whose requests all but
- * one Nth are forwarded to another process; and with `--cluster`, which asks the process that leads.
+ * one Nth are forwarded to another process; and with `--cluster`, which asks the process that leads, also with 64 connections for each
+ * process: the same load on two processes makes smaller batches, which is not what one would add processes for.
  *
  * Printed for each: operations per second; processor time of all node processes per operation; of how many processors they made use; how
  * often the log was synced. Load generator and nodes share the processors, so operations per second only show the gain where there are
@@ -21,6 +22,7 @@ import { promisify } from "node:util";
 const [PROCESSES = 2, ROUNDS = 3, SECONDS = 4, BASE = 17_500] = process.argv.slice(2).map(Number);
 const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
 const TICKS_PER_SECOND = 100;
+const CONNECTIONS = 64;
 const CALIBRATION = 50_000;
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 const run = promisify(execFile);
@@ -84,8 +86,22 @@ class Machine {
   }
 }
 
-async function benchmark(port, requests, cluster) {
-  const args = ["-p", String(port), "-t", "set", "-d", "100", "-r", "10000", "-c", "64", "-P", "16", "--csv"];
+async function benchmark({ port, cluster, connections }, requests) {
+  const args = [
+    "-p",
+    String(port),
+    "-t",
+    "set",
+    "-d",
+    "100",
+    "-r",
+    "10000",
+    "-c",
+    String(connections),
+    "-P",
+    "16",
+    "--csv",
+  ];
   const { stdout } = await run("redis-benchmark", [
     ...args,
     "-n",
@@ -97,28 +113,31 @@ async function benchmark(port, requests, cluster) {
   return Number(rate);
 }
 
-async function measure(machine, port, cluster) {
-  const requests = Math.round((await benchmark(port, CALIBRATION, cluster)) * SECONDS);
+async function measure(machine, load) {
+  const requests = Math.round((await benchmark(load, CALIBRATION)) * SECONDS);
   const [cpu, syncs, before] = [machine.cpu, await machine.total("log_syncs_total"), performance.now()];
-  const rate = await benchmark(port, requests, cluster);
+  const rate = await benchmark(load, requests);
   const seconds = (performance.now() - before) / 1000;
   const used = machine.cpu - cpu;
   const synced = (await machine.total("log_syncs_total")) - syncs;
   return { rate, micros: (used / requests) * 1e6, processors: used / seconds, perSync: requests / synced };
 }
 
+const plain = { processes: PROCESSES, port: BASE, cluster: false, connections: CONNECTIONS };
+const direct = { ...plain, port: BASE + 3, cluster: true };
 const cases = [
-  { name: "1 process", processes: 1, port: BASE, cluster: false },
-  { name: `${PROCESSES} processes, shared port`, processes: PROCESSES, port: BASE, cluster: false },
-  { name: `${PROCESSES} processes, --cluster`, processes: PROCESSES, port: BASE + 3, cluster: true },
+  { ...plain, name: "1 process", processes: 1 },
+  { ...plain, name: `${PROCESSES} processes, shared port` },
+  { ...direct, name: `${PROCESSES} processes, --cluster` },
+  { ...direct, name: `  and as many clients for each`, connections: PROCESSES * CONNECTIONS },
 ];
 const results = new Map(cases.map(({ name }) => [name, []]));
 for (let round = 1; round <= ROUNDS; round++) {
-  for (const { name, processes, port, cluster } of cases) {
-    const machine = new Machine(processes);
+  for (const load of cases) {
+    const machine = new Machine(load.processes);
     try {
       await machine.start();
-      results.get(name).push(await measure(machine, port, cluster));
+      results.get(load.name).push(await measure(machine, load));
     } finally {
       await machine.stop();
     }

@@ -57,6 +57,9 @@ export class SharedPort {
   }
 
   #accept(socket: Socket): void {
+    socket.on("error", (error) =>
+      this.#log.debug({ error: error.message }, "a client was gone before it was handed over"),
+    );
     for (let tried = 0; tried < this.#takers.length; tried++) {
       const taker = this.#takers[this.#next]!;
       this.#next = (this.#next + 1) % this.#takers.length;

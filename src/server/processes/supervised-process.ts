@@ -105,12 +105,14 @@ export class SupervisedProcess implements Taker {
     else this.#send(child, { type: "client" }, socket);
   }
 
-  /** Asks it to end, and ends it after `patience` milliseconds. True: it ended in order, with exit code 0. */
+  /** Asks it to end, and ends it after `patience` milliseconds. True: it ended in order. */
   async stop(patience: Millis): Promise<boolean> {
     this.#stopping = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
     const child = this.#child;
     if (child === null) return true;
+    // A process that has not come as far as to listen to signals just ends, and has nothing to put in order.
+    const young = this.#state === "starting";
     child.kill("SIGTERM");
     const impatient = setTimeout(() => {
       this.#settings.log.error(
@@ -121,7 +123,7 @@ export class SupervisedProcess implements Taker {
     }, patience);
     const exit = await this.#exited;
     clearTimeout(impatient);
-    return exit.code === 0;
+    return exit.code === 0 || (young && exit.signal === "SIGTERM");
   }
 
   #heard(child: ChildProcess, message: FromProcess): void {
