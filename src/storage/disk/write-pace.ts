@@ -21,7 +21,7 @@ const CALM_MS: Millis = 2000;
 /** A disk that was slow is tried again this often. */
 const PROBE_MS: Millis = 500;
 /** Larger writes are never waited for. */
-const SMALL_BYTES = 256 * 1024;
+const SMALL_BYTES = 16 * 1024;
 /** Share of the newest write in the running share. */
 const WEIGHT = 0.1;
 
