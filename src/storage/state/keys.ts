@@ -15,6 +15,7 @@
  */
 import { invariant } from "../../core/assert.ts";
 import { binaryBytes, binaryString, CodecError } from "../../core/bytes.ts";
+import { Slabs } from "../../core/slabs.ts";
 import type { GroupId } from "../../core/ids.ts";
 
 const NODE = 0;
@@ -158,17 +159,10 @@ const KEY_BLOCK_BYTES = 64 * 1024;
  * memory of its own when native code asks for it: that costs more than the look-up of a key.
  */
 export class RecordKeys {
-  #block = new Uint8Array(0);
-  #used = 0;
+  readonly #slabs = new Slabs(KEY_BLOCK_BYTES);
 
   make(prefix: Uint8Array, space: string, id: string): Uint8Array {
-    const length = recordKeyLength(space, id);
-    if (length * 16 > KEY_BLOCK_BYTES) return recordKey(prefix, space, id);
-    if (this.#used + length > this.#block.length) {
-      this.#block = new Uint8Array(KEY_BLOCK_BYTES);
-      this.#used = 0;
-    }
-    const key = this.#block.subarray(this.#used, (this.#used += length));
+    const key = this.#slabs.take(recordKeyLength(space, id));
     writeRecordKey(key, prefix, space, id);
     return key;
   }
