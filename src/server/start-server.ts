@@ -14,6 +14,7 @@ import { openLevelStore } from "../storage/state/level-store.ts";
 import { createTcpNetwork } from "../transport/tcp-network.ts";
 import { plainTcp, type SocketFactory } from "../transport/sockets.ts";
 import { type TlsIdentity, tlsSockets } from "../transport/tls-sockets.ts";
+import { keepGarbageRoom } from "../world/garbage-room.ts";
 import { measureLoopLag } from "../world/loop-lag.ts";
 import { NodeClock } from "../world/node-clock.ts";
 import { createNodeRandom } from "../world/node-random.ts";
@@ -85,6 +86,8 @@ export async function startServer(
     const fatal = new Fatal();
     const lag = measureLoopLag();
     undo.push(async () => lag.stop());
+    const room = keepGarbageRoom();
+    undo.push(async () => room.stop());
     const node = await startNode(world, nodeOptions(options, ports, version, lag.lagMilliseconds), fatal);
     undo.push(() => new Promise((done) => node.close(done)));
 
