@@ -1,7 +1,7 @@
 /**
  * All the small parts in one table. Build first: npm run build.
  *
- *   node bench/micro/all.mjs [--only resp,apply,frames,raft,replica,log,sync] [--against FOLDER] [--rounds 1] [--json]
+ *   node bench/micro/all.mjs [--only sockets,resp,apply,frames,raft,replica,log,sync] [--against FOLDER] [--rounds 1] [--json]
  *                            KVORUM_DIST=FOLDER: another build
  *
  * Microseconds for each; what a line means is said at the top of the file that it is from. All but `log` and `sync` is processor time. `--against` measures
@@ -18,7 +18,7 @@ import { table, times } from "../lib/table.mjs";
 
 const { values: flags } = parseArgs({
   options: {
-    only: { type: "string", default: "resp,apply,frames,raft,replica,log,sync" },
+    only: { type: "string", default: "sockets,resp,apply,frames,raft,replica,log,sync" },
     against: { type: "string" },
     rounds: { type: "string", default: "1" },
     json: { type: "boolean", default: false },

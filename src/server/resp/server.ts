@@ -6,6 +6,7 @@ import { invariant } from "../../core/assert.ts";
 import type { Logger } from "../../core/world.ts";
 import type { CommandSpec } from "../../data/contract.ts";
 import type { KvorumNode } from "../../node/api.ts";
+import { frugal } from "../../transport/frugal-socket.ts";
 import { TLS_HANDSHAKE_MS, type TlsIdentity } from "../../transport/tls-sockets.ts";
 import { Security } from "../security/security.ts";
 import { AttachedClient, type AttachedHost, type AttachedPeer } from "../wire/attached-client.ts";
@@ -126,7 +127,10 @@ class RespDoor implements RespServer, ConnectionHost {
     // A client may send its last command, close its side, and still wait for the replies.
     const accept = (socket: Socket): void => this.#accept(socket);
     const common = { allowHalfOpen: true, noDelay: true };
-    this.#server = tls === undefined ? createServer(common, accept) : this.#encrypted(tls, common, accept);
+    this.#server =
+      tls === undefined
+        ? createServer({ ...common, pauseOnConnect: true }, (socket) => accept(frugal(socket, common)))
+        : this.#encrypted(tls, common, accept);
   }
 
   get address(): string | null {

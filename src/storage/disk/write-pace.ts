@@ -20,8 +20,8 @@ const STALL_MS: Millis = 50;
 const CALM_MS: Millis = 2000;
 /** A disk that was slow is tried again this often. */
 const PROBE_MS: Millis = 500;
-/** Larger writes are never waited for. */
-const SMALL_BYTES = 16 * 1024;
+/** Larger writes are never waited for: they come from many clients at once, and others of those have work for the event loop meanwhile. */
+const SMALL_BYTES = 2 * 1024;
 /** Share of the newest write in the running share. */
 const WEIGHT = 0.1;
 
