@@ -99,12 +99,40 @@ test("a connection that breaks is told as with any socket", async () => {
   expect(socket.destroyed).toBe(true);
 });
 
-test("one that has read something, or has no such handle, stays what it is, and flows", async () => {
-  const { client, accepted } = await pair(false);
+test("one that is being read already, as it comes from another process, is taken over as well", async () => {
+  const { client, socket, accepted } = await pair(false);
   expect(accepted.destroyed).toBe(true);
-  client.destroy();
+  let received = "";
+  socket.on("data", (chunk: Uint8Array) => (received += Buffer.from(chunk).toString()));
+  client.end("a request");
+  await ended(socket);
+  expect(received).toBe("a request");
+});
+
+test("one that holds what it has read stays what it is, and nothing of that is lost", async () => {
+  const server = createServer({ allowHalfOpen: true });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const accepting = new Promise<Socket>((done) => server.once("connection", done));
+  const client = connect({ port: (server.address() as AddressInfo).port, host: "127.0.0.1" });
+  const accepted = await accepting;
+  closing.push(
+    () => server.close(),
+    () => client.destroy(),
+    () => accepted.destroy(),
+  );
+  accepted.pause();
+  client.end("a request");
+  await expect.poll(() => accepted.readableLength).toBe(9);
+  expect(frugal(accepted)).toBe(accepted);
+  expect(accepted.isPaused()).toBe(false);
+  let received = "";
+  accepted.on("data", (chunk: Uint8Array) => (received += Buffer.from(chunk).toString()));
+  await ended(accepted);
+  expect(received).toBe("a request");
+});
+
+test("one without a handle stays what it is, and flows", () => {
   const never = new Socket();
-  expect(frugal(never)).toBe(never);
   never.pause();
   expect(frugal(never)).toBe(never);
   expect(never.isPaused()).toBe(false);
