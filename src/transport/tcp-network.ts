@@ -83,7 +83,7 @@ export class TcpTransport implements Transport, LinkHost, IncomingHost, CallHost
   readonly #handlers: TransportHandlers;
   #identity: PeerIdentity | null = null;
   readonly #links = new Map<NodeId, PeerLink>();
-  readonly #unflushed: PeerLink[] = [];
+  #unflushed: PeerLink[] = [];
   readonly #incoming = new Map<NodeId, IncomingConnection>();
   /** Connections that have not said who they are, and calls. */
   readonly #anonymous = new Set<IncomingConnection>();
@@ -163,7 +163,7 @@ export class TcpTransport implements Transport, LinkHost, IncomingHost, CallHost
 
   flush(): void {
     for (const link of this.#unflushed) link.flush();
-    this.#unflushed.length = 0;
+    if (this.#unflushed.length > 0) this.#unflushed = [];
   }
 
   isUp(peer: NodeId): boolean {

@@ -33,7 +33,6 @@ class LongTimer implements TimerHandle {
  */
 export class NodeClock implements Clock {
   #deferred: (() => void)[] = [];
-  #spare: (() => void)[] = [];
   #scheduled = false;
 
   now(): Millis {
@@ -63,7 +62,7 @@ export class NodeClock implements Clock {
   readonly #run = (): void => {
     this.#scheduled = false;
     const tasks = this.#deferred;
-    this.#deferred = this.#spare;
+    this.#deferred = [];
     let done = 0;
     try {
       while (done < tasks.length) tasks[done++]!();
@@ -73,8 +72,6 @@ export class NodeClock implements Clock {
         this.#deferred = [...tasks.slice(done), ...this.#deferred];
         this.#schedule();
       }
-      tasks.length = 0;
-      this.#spare = tasks;
     }
   };
 }

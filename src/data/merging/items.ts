@@ -64,8 +64,8 @@ export class Items {
   /** Until the next commit: a set has too many, and they are short. */
   readonly #members = new Map<string, Held>();
   readonly #headers: Ages<Header>;
-  readonly #changed: Held[] = [];
-  readonly #changedHeaders: Header[] = [];
+  #changed: Held[] = [];
+  #changedHeaders: Header[] = [];
 
   constructor(
     records: RecordWriter,
@@ -165,9 +165,9 @@ export class Items {
   /** Writes the records of what has changed. */
   commit(): void {
     for (const held of this.#changed) this.#write(held);
-    this.#changed.length = 0;
+    this.#changed = [];
     for (const header of this.#changedHeaders) this.#writeHeader(header);
-    this.#changedHeaders.length = 0;
+    if (this.#changedHeaders.length > 0) this.#changedHeaders = [];
     if (this.#members.size > 0) this.#members.clear();
     this.#cells.age();
     this.#headers.age();

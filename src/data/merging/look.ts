@@ -184,7 +184,7 @@ export class Writing extends Look {
   maxValueBytes = 0;
   /** By address. */
   readonly #changed = new Map<string, Held>();
-  readonly #dots: Dot[] = [];
+  #dots: Dot[] = [];
   /** The counters of this batch's own dots: from the first up to the next one. */
   #first = 1;
   #next = 1;
@@ -194,7 +194,7 @@ export class Writing extends Look {
 
   begin(): void {
     this.#changed.clear();
-    this.#dots.length = 0;
+    this.#dots = [];
     this.#last = null;
     this.#first = nextDot(this.meta.context, this.meta.clock.node).counter;
     this.#next = this.#first;

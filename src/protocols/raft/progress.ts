@@ -10,14 +10,16 @@ import type { LogIndex, Millis, SnapshotId } from "../../core/machine.ts";
 import type { Configuration } from "./configuration.ts";
 
 /** Appends under way: the last index and the size of each, oldest first. */
-class Inflight {
+export class Inflight {
   readonly #lastIndexes: LogIndex[] = [];
   readonly #sizes: number[] = [];
+  /** Those between are under way. The arrays keep their length: to shrink and grow costs more than all else that is done here. */
   #head = 0;
+  #tail = 0;
   #bytes = 0;
 
   get count(): number {
-    return this.#lastIndexes.length - this.#head;
+    return this.#tail - this.#head;
   }
 
   get bytes(): number {
@@ -25,8 +27,9 @@ class Inflight {
   }
 
   add(lastIndex: LogIndex, bytes: number): void {
-    this.#lastIndexes.push(lastIndex);
-    this.#sizes.push(bytes);
+    this.#lastIndexes[this.#tail] = lastIndex;
+    this.#sizes[this.#tail] = bytes;
+    this.#tail++;
     this.#bytes += bytes;
   }
 
@@ -38,16 +41,16 @@ class Inflight {
     }
     if (this.count === 0) this.clear();
     else if (this.#head >= 1024) {
-      this.#lastIndexes.splice(0, this.#head);
-      this.#sizes.splice(0, this.#head);
+      this.#lastIndexes.copyWithin(0, this.#head, this.#tail);
+      this.#sizes.copyWithin(0, this.#head, this.#tail);
+      this.#tail -= this.#head;
       this.#head = 0;
     }
   }
 
   clear(): void {
-    this.#lastIndexes.length = 0;
-    this.#sizes.length = 0;
     this.#head = 0;
+    this.#tail = 0;
     this.#bytes = 0;
   }
 }

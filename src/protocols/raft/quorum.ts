@@ -8,17 +8,16 @@ export function majority(count: number): number {
   return Math.floor(count / 2) + 1;
 }
 
-/** Reused between calls: the functions here are on the hot path and never re-entered. */
+/** Reused between calls: the functions here are on the hot path and never re-entered. It keeps its length, as to shrink and grow costs more than to sort. */
 const sorted: number[] = [];
 
 /** The highest value that a majority of `ids` has reached. Nobody contradicts in an empty set: Infinity. */
 export function majorityValue(ids: readonly NodeId[], valueOf: (id: NodeId) => number): number {
   if (ids.length === 0) return Number.POSITIVE_INFINITY;
-  sorted.length = 0;
+  let count = 0;
   for (const id of ids) {
     const value = valueOf(id);
-    let at = sorted.length;
-    sorted.push(value);
+    let at = count++;
     // Insertion sort, descending: groups have three to seven voters.
     for (; at > 0 && sorted[at - 1]! < value; at--) sorted[at] = sorted[at - 1]!;
     sorted[at] = value;
