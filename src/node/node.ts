@@ -9,13 +9,13 @@ import { CodecError } from "../core/bytes.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { type GroupId, type NodeId, SYSTEM_GROUP, nodeId } from "../core/ids.ts";
 import type { LogIndex } from "../core/machine.ts";
-import { type Address, DiskError, type Done, type Store, type Transport, type World } from "../core/world.ts";
+import { DiskError, type Transport, type World } from "../core/world.ts";
 import type { Operation } from "../data/batch.ts";
 import type { CommandCall, WatchedKey } from "../data/contract.ts";
 import type { History, HistoryLimits } from "../data/history.ts";
 import { zoneDistance } from "../placement/zone-distance.ts";
-import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
-import { StateStore } from "../storage/state/state-store.ts";
+import type { WriteAheadLog } from "../storage/log/write-ahead-log.ts";
+import type { StateStore } from "../storage/state/state-store.ts";
 import type {
   AdminRequest,
   AdminResult,
@@ -35,12 +35,12 @@ import type {
 } from "./api.ts";
 import { Administration } from "./administration.ts";
 import { CatalogApplier } from "./catalog/applier.ts";
-import { type Catalog, type CatalogNode, EMPTY_CATALOG } from "./catalog/state.ts";
+import { type Catalog, EMPTY_CATALOG } from "./catalog/state.ts";
 import type { CatalogUser } from "./catalog/users.ts";
 import { Channels } from "./channels/channels.ts";
 import { Controller, type ControllerHost } from "./controller.ts";
-import { fittestHeir } from "./heir.ts";
-import { type EstablishedIdentity, Formation, type Identity, type KnownMembers } from "./formation.ts";
+import { handOverLeaderships } from "./hand-over.ts";
+import { type EstablishedIdentity, Formation, type Identity } from "./formation.ts";
 import { decodePeerFrame, encodeLoadFrame } from "./frames.ts";
 import { saveIdentity } from "./identity.ts";
 import { internalCall } from "./internal-call.ts";
@@ -51,11 +51,12 @@ import { Loads } from "./loads.ts";
 import { legsOf } from "./measured-legs.ts";
 import { Members, noMembership } from "./members.ts";
 import { describeMetrics, MergingTotals } from "./metrics.ts";
+import { type OpenStorage, openStorage } from "./open-storage.ts";
 import type { NodeOptions } from "./options.ts";
+import { PeerBook, peersOf } from "./peer-book.ts";
 import { Persister } from "./persister.ts";
 import { Pulse } from "./pulse.ts";
 import type { OrderedReplica } from "./ordered-replica.ts";
-import { RecoveredLog } from "./recovered-log.ts";
 import { ReplicaSet } from "./replica-set.ts";
 import { Request } from "./request.ts";
 import { Requests, type RequestsHost } from "./requests.ts";
@@ -79,11 +80,11 @@ interface Running {
   readonly administration: Administration;
   /** Null: switched off. */
   readonly members: Members | null;
+  readonly peers: PeerBook;
 }
 
 const SWEEP_REPLICAS_MS = 1000;
 const CURRENT_RETRY_MS = 100;
-const CLOSE_HANDOVER_MS = 1000;
 
 export class Node implements KvorumNode {
   readonly #world: World;
@@ -98,9 +99,6 @@ export class Node implements KvorumNode {
   #identity: Identity;
   #running: Running | null = null;
   #table = new RoutingTable(EMPTY_CATALOG);
-  #peersKey = "";
-  /** What others told about the members, when it is newer than the catalog here. */
-  #heardMembers: KnownMembers | null = null;
   #leaderlessSweeps = 0;
   #catalogCurrent = false;
   #ready = false;
@@ -238,58 +236,25 @@ export class Node implements KvorumNode {
   }
 
   #openStorage(identity: EstablishedIdentity): void {
-    this.#waitFor("the state store to be recovered");
-    const { clock, disk, random } = this.#world;
-    const { limits } = this.#options;
-    const fatal = (error: DiskError | null): void =>
-      this.#storageFailed(error ?? new DiskError("io", "", "no result"));
-    const recovered = new RecoveredLog();
-    const logOptions = {
-      clock,
-      instance: identity.instance,
-      segmentBytes: limits.logSegmentBytes,
-      retainBytes: limits.logRetainBytes,
-      onPressure: (groups: readonly GroupId[]) => {
-        for (const group of groups) this.#running?.replicas.get(group)?.writeCheckpoint();
-        this.#running?.loop.schedule();
-      },
-    };
-    const openState = (store: Store, log: WriteAheadLog): void => {
-      const stateOptions = {
-        store,
-        clock,
-        random,
-        limits: { overlayBytes: limits.maxOverlayBytes },
-        free: (done: Done<number>) => disk.free(done),
-        onFlushed: (group: GroupId, index: LogIndex) => this.#compact(group, index),
-        onFailed: (error: DiskError) => this.#storageFailed(error),
-      };
-      StateStore.open(stateOptions, (error, state) => {
-        if (error !== null || state === undefined) fatal(error);
-        else this.#run(identity, log, state, recovered);
-      });
-    };
-    // The store first: it has a lock of its own, which also holds where the directory's does not reach.
-    disk.openStore("state", (storeError, store) => {
-      if (storeError !== null || store === undefined) {
-        fatal(storeError);
-        return;
-      }
-      this.#waitFor("the log to be recovered");
-      openLog(
-        disk,
-        "log",
-        logOptions,
-        (record) => recovered.visit(record),
-        (logError, log) => {
-          if (logError !== null || log === undefined) fatal(logError);
-          else openState(store, log);
+    const { instance } = identity;
+    openStorage(
+      {
+        world: this.#world,
+        instance,
+        limits: this.#options.limits,
+        waitFor: (reason) => this.#waitFor(reason),
+        onPressure: (groups) => {
+          for (const group of groups) this.#running?.replicas.get(group)?.writeCheckpoint();
+          this.#running?.loop.schedule();
         },
-      );
-    });
+        onFlushed: (group, index) => this.#compact(group, index),
+        onFailed: (error) => this.#storageFailed(error),
+      },
+      (storage) => this.#run(identity, storage),
+    );
   }
 
-  #run(identity: EstablishedIdentity, log: WriteAheadLog, state: StateStore, recovered: RecoveredLog): void {
+  #run(identity: EstablishedIdentity, { log, state, recovered }: OpenStorage): void {
     if (this.#closing) return;
     const { clock, random, log: logger } = this.#world;
     const persister = new Persister(
@@ -431,8 +396,15 @@ export class Node implements KvorumNode {
     };
     const controller = new Controller(controllerHost, leaderships);
     const members = this.#createMembers(identity, loop);
+    const peers = new PeerBook({
+      identity,
+      transport: this.#transport,
+      formation: this.#formation,
+      catalog: () => this.#table.catalog,
+      onMembers: (known) => members?.follow(known),
+    });
     const parts = { identity, log, state, persister, loop, router, replicas, controller, administration };
-    this.#running = { ...parts, leaderships, members };
+    this.#running = { ...parts, leaderships, members, peers };
     this.channels.start({
       self: identity.node,
       life: epoch,
@@ -561,8 +533,8 @@ export class Node implements KvorumNode {
     this.#table = new RoutingTable(catalog);
     const running = this.#running;
     if (running === null) return;
-    const { identity, replicas, router } = running;
-    this.#updatePeers(identity);
+    const { peers, replicas, router } = running;
+    peers.update();
     // Each state in its turn: a view that is passed over would be missed.
     if (catalog.channels.epoch > 0) this.#world.clock.defer(() => this.channels.follow(catalog.channels));
     if (!this.#catalogCurrent) return;
@@ -571,32 +543,6 @@ export class Node implements KvorumNode {
       if (this.#closing) return;
       replicas.follow(this.#table.catalog);
       router.retryParked();
-    });
-  }
-
-  #updatePeers(identity: EstablishedIdentity): void {
-    const { catalog } = this.#table;
-    const known = catalog.version > 0 ? catalog.nodes : identity.members;
-    const heard = this.#heardMembers;
-    const members = heard !== null && heard.version > catalog.version ? heard.members : known;
-    this.#running?.members?.follow(members);
-    const peers = peersOf(members, identity.node);
-    const key = JSON.stringify([...peers]);
-    if (key === this.#peersKey) return;
-    this.#peersKey = key;
-    this.#transport.setPeers(peers);
-  }
-
-  /** The system group has had no leader for a while: perhaps one leads it whom this node does not know yet. */
-  #askWhoIsThere(identity: EstablishedIdentity): void {
-    const { catalog } = this.#table;
-    const known = catalog.version > 0 ? catalog.nodes : identity.members;
-    const addresses = [...peersOf(known, identity.node).values()];
-    this.#formation.askMembers(addresses, (heard) => {
-      const newest = Math.max(this.#table.catalog.version, this.#heardMembers?.version ?? 0);
-      if (heard.cluster !== identity.cluster || heard.version <= newest) return;
-      this.#heardMembers = heard;
-      this.#updatePeers(identity);
     });
   }
 
@@ -716,9 +662,9 @@ export class Node implements KvorumNode {
     if (this.#closing) return;
     for (const replica of this.#running!.replicas.all()) replica.sweep();
     this.#running!.router.sweep();
-    const { identity, replicas } = this.#running!;
+    const { identity, peers, replicas } = this.#running!;
     this.#leaderlessSweeps = replicas.ordered(SYSTEM_GROUP)?.leader === null ? this.#leaderlessSweeps + 1 : 0;
-    if (this.#leaderlessSweeps >= 2) this.#askWhoIsThere(identity);
+    if (this.#leaderlessSweeps >= 2) peers.askWhoIsThere();
     this.#tellLoad(identity);
     this.#world.clock.setTimer(SWEEP_REPLICAS_MS, () => this.#sweep());
   }
@@ -935,7 +881,9 @@ export class Node implements KvorumNode {
       return;
     }
     running.controller.stop();
-    this.#handOver(running, () => {
+    running.loop.schedule();
+    const isUp = (node: NodeId): boolean => this.#transport.isUp(node);
+    handOverLeaderships(running.replicas.all(), isUp, this.#world.clock, () => {
       this.#closing = true;
       this.#formation.close();
       this.#requests.deadlines.stop();
@@ -951,35 +899,6 @@ export class Node implements KvorumNode {
       });
     });
   }
-
-  /** Leaderships go to whoever can take them, so that clients see no gap; not longer than a second. */
-  #handOver(running: Running, done: () => void): void {
-    const { clock } = this.#world;
-    let open = 1;
-    let over = false;
-    const finish = (): void => {
-      if (over) return;
-      over = true;
-      timer.cancel();
-      done();
-    };
-    const timer = clock.setTimer(CLOSE_HANDOVER_MS, finish);
-    const settle = (): void => {
-      if (--open === 0) finish();
-    };
-    for (const replica of running.replicas.all()) {
-      if (replica.kind !== "ordered") continue;
-      const heir = replica.isReady ? fittestHeir(replica, (node) => this.#transport.isUp(node)) : null;
-      if (heir === null) continue;
-      open++;
-      replica.administer({ type: "transfer", to: heir }, settle);
-    }
-    running.loop.schedule();
-    clock.defer(settle);
-  }
 }
 
 const NO_OPERATION: Operation = { kind: "transaction", calls: [], watched: [] };
-
-const peersOf = (members: readonly CatalogNode[], self: NodeId): Map<NodeId, Address> =>
-  new Map(members.filter((member) => member.id !== self).map((member) => [member.id, member.peer]));

@@ -34,13 +34,16 @@ export function frugal(accepted: Socket, options: Pick<SocketConstructorOpts, "a
     if (accepted.isPaused()) accepted.resume();
     return accepted;
   }
-  const onread = { buffer: shared, callback: (length: number) => deliver(length) };
   owner._handle = null;
-  const socket = new Socket({ ...options, handle, onread } as SocketConstructorOpts);
-  const deliver = (length: number): boolean => {
+  const callback = (length: number): boolean => {
     socket.emit("data", copied(length));
     return true;
   };
+  const socket = new Socket({
+    ...options,
+    handle,
+    onread: { buffer: shared, callback },
+  } as SocketConstructorOpts);
   // It has nothing left to close but its own state.
   accepted.destroy();
   return socket;
