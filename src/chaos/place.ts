@@ -1,6 +1,6 @@
 /** Where the nodes of a cluster stand: all on loopback, or each in a network namespace of its own. */
-import { createServer } from "node:net";
 import { HOST } from "../cli/dev/layout.ts";
+import { freePorts } from "./free-ports.ts";
 
 type Command = readonly [program: string, ...args: string[]];
 
@@ -13,7 +13,7 @@ export interface Place {
 
 export const LOOPBACK: Place = {
   host: () => HOST,
-  ports: freePorts,
+  ports: loopbackPorts,
   command: (_node, program) => program,
 };
 
@@ -23,22 +23,9 @@ export interface Ports {
   readonly peer: number;
 }
 
-/** Ports of loopback that are free at this moment, three for each node. */
-async function freePorts(nodes: number): Promise<readonly Ports[]> {
-  const servers = Array.from({ length: nodes * 3 }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once("error", reject);
-          server.listen(0, HOST, () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address !== null ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => void server.close(resolve))));
+/** Three ports of loopback for each node. */
+async function loopbackPorts(nodes: number): Promise<readonly Ports[]> {
+  const ports = await freePorts(nodes * 3);
   return Array.from({ length: nodes }, (_, i) => ({
     resp: ports[3 * i]!,
     http: ports[3 * i + 1]!,

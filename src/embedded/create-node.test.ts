@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { freePorts } from "../chaos/free-ports.ts";
 import { connect, counter, createNode, type EmbeddedNode, KvorumError, register } from "../index.ts";
 
 let directory: string;
@@ -29,16 +29,6 @@ async function start(options: Partial<Parameters<typeof createNode>[0]> = {}): P
 async function stop(node: EmbeddedNode): Promise<void> {
   nodes = nodes.filter((other) => other !== node);
   await node.close();
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  await Promise.all(
-    servers.map((server) => new Promise<void>((done) => void server.listen(0, "127.0.0.1", done))),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((done) => void server.close(done))));
-  return ports;
 }
 
 const SCHEMA = { keyspaces: { accounts: register<{ balance: number }>(), hits: counter() }, ensure: true };

@@ -1,11 +1,11 @@
 /** A real cluster for tests: one process per node, on free loopback ports, with data in a temporary directory. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
+import { freePorts } from "../../src/chaos/free-ports.ts";
 import type { AdminRequest, AdminResult, NodeStatus } from "../../src/node/api.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -118,7 +118,7 @@ export class TestCluster {
 
   static async create(size: number, { clusterPorts = false } = {}): Promise<TestCluster> {
     const cluster = new TestCluster();
-    const ports = await freePorts(size);
+    const ports = await portsOf(size);
     const initial = ports.map(({ peer }, i) => `n${i + 1}=127.0.0.1:${peer}`).join(",");
     ports.forEach((own, i) => {
       const more = clusterPorts ? [`--cluster-port=${own.cluster}`] : [];
@@ -133,7 +133,7 @@ export class TestCluster {
 
   /** A further node, started with the addresses of the present ones. */
   async join(name: string): Promise<TestNode> {
-    const [own] = await freePorts(1);
+    const [own] = await portsOf(1);
     const addresses = this.nodes.map((node) => `127.0.0.1:${node.ports.peer}`).join(",");
     const node = this.#add(name, own!, ["--join", addresses]);
     node.start();
@@ -194,19 +194,8 @@ export const sleep = (milliseconds: number): Promise<void> =>
   new Promise((done) => void setTimeout(done, milliseconds));
 
 /** Four ports for each of `count` nodes, free at this moment. */
-async function freePorts(count: number): Promise<Ports[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count * 4 }, async () => {
-      const server = createServer();
-      await new Promise<void>((done) => void server.listen(0, "127.0.0.1", done));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
-  await Promise.all(servers.map((server) => new Promise((done) => void server.close(done))));
+async function portsOf(count: number): Promise<Ports[]> {
+  const ports = await freePorts(count * 4);
   return Array.from({ length: count }, (_, i) => ({
     resp: ports[4 * i]!,
     http: ports[4 * i + 1]!,

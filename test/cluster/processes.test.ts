@@ -1,12 +1,12 @@
 /** One machine, several processes: `kvorum serve --processes 2`, as it is installed. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePorts } from "../../src/chaos/free-ports.ts";
 import { until } from "./cluster.testkit.ts";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -23,7 +23,7 @@ class Machine {
 
   /** Resolves with the shared port once all processes are ready. */
   async start(): Promise<number> {
-    this.#peerPort ??= await freePorts(2);
+    this.#peerPort ??= (await freePorts(2))[0]!;
     const args = ["serve", "--processes=2", `--data-dir=${this.#data}`, "--resp-port=0", "--http-port=0"];
     const child = spawn(
       process.execPath,
@@ -146,20 +146,3 @@ test("a supervisor that is killed leaves no process behind, and a new one finds 
   await machine.end("SIGKILL");
   await until(async () => !pids.some(lives), PATIENCE_MS, "the processes to notice");
 });
-
-/** The first of `count` ports in a row that are free at this moment. */
-async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = 20_000 + Math.floor(Math.random() * 10_000);
-    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)));
-    if (!free.includes(false)) return first;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const probe = createServer();
-    probe.once("error", () => done(false));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => done(true)));
-  });
-}

@@ -1,9 +1,9 @@
 /** Debian's redis-server as the other side of a comparison: started on a free loopback port, without persistence. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePorts } from "../../src/chaos/free-ports.ts";
 import { TestClient } from "../../src/server/resp/client.testkit.ts";
 
 const PROGRAM = "/usr/bin/redis-server";
@@ -25,7 +25,7 @@ export interface RunningRedis {
 }
 
 export async function startRedis(): Promise<RunningRedis> {
-  const port = await freePort();
+  const port = (await freePorts(1))[0]!;
   const folder = mkdtempSync(join(tmpdir(), "kvorum-redis-"));
   const settings = {
     port: String(port),
@@ -67,18 +67,4 @@ async function answering(address: string, child: ChildProcess): Promise<void> {
     }
   }
   throw new Error("redis-server does not answer");
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => {
-        if (typeof address === "object" && address !== null) resolve(address.port);
-        else reject(new Error("no free port"));
-      });
-    });
-  });
 }

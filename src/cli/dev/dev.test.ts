@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { freePorts } from "../../chaos/free-ports.ts";
 import { fakeProcess, type FakeProcess } from "../context.testkit.ts";
 import { socketPath } from "./control.ts";
 import { readMarker } from "./directory.ts";
@@ -23,7 +24,7 @@ const servers: Server[] = [];
 
 beforeEach(async () => {
   directory = join(mkdtempSync(join(tmpdir(), "kvorum-dev-")), "cluster");
-  basePort = await freeBase();
+  basePort = (await freePorts(34))[0]!;
 });
 
 afterEach(async () => {
@@ -32,25 +33,6 @@ afterEach(async () => {
   for (const server of servers.splice(0)) server.close();
   rmSync(join(directory, ".."), { recursive: true, force: true });
 });
-
-/** Somewhere in the ports that the system does not hand out by itself. */
-async function freeBase(): Promise<number> {
-  for (;;) {
-    const base = 10_000 + Math.floor(Math.random() * 2_000) * 10;
-    const free = await Promise.all(
-      [0, 1, 2, 3, 10, 11, 12, 13, 20, 21, 22, 23, 30, 31, 32, 33].map((offset) => isFree(base + offset)),
-    );
-    if (free.every(Boolean)) return base;
-  }
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const probe = createServer();
-  return new Promise((resolve) => {
-    probe.once("error", () => resolve(false));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
-  });
-}
 
 const flags = () => ["--dir", directory];
 
@@ -144,7 +126,9 @@ describe("a development cluster", () => {
     const cluster = await dev();
     const pid = await pidOf("n1");
     await tell("pause", "1");
-    expect(readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[2]).toBe("T");
+    // The kernel stops the threads of a process one after the other, a little later than it takes the signal.
+    const stopped = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[2] === "T";
+    await vi.waitUntil(stopped, { timeout: 10_000 });
     await cluster.printed(/n1 paused\n[^]*all shards have a leader/);
     expect((await tell("resume", "2")).err).toContain("n2 is not paused");
     expect((await tell("resume", "1")).out).toContain("n1 is running again");

@@ -1,9 +1,9 @@
 /** Nodes that found a cluster over mutual TLS, each with the password of the first administrator. */
-import { createServer } from "node:net";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { freePorts } from "../../chaos/free-ports.ts";
 import { TestAuthority } from "../../cli/certs/certs.testkit.ts";
 import { defaultOptions } from "../options.ts";
 import { memoryLog } from "../resp/client.testkit.ts";
@@ -17,20 +17,11 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 test("they become one cluster with one administrator, and trust nobody meanwhile", async () => {
   const authority = new TestAuthority();
   const { log, lines } = memoryLog();
   const names = ["n1", "n2", "n3"];
-  const ports = await Promise.all(names.map(freePort));
+  const ports = await freePorts(names.length);
   const initial = names.map((name, i) => ({ name, host: "127.0.0.1", port: ports[i]! }));
   const adminPasswordFile = join(directory, "admin.password");
   writeFileSync(adminPasswordFile, "correct horse battery\n");
