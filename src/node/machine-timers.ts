@@ -9,14 +9,15 @@ const SHORTEST_TIMER_MS = 1;
 export class MachineTimers<Name extends string> {
   readonly #clock: Clock;
   readonly #random: Random;
-  readonly #pulse: Pulse;
+  readonly #pulses: ReadonlyMap<string, Pulse>;
   readonly #fired: (name: Name) => void;
   readonly #timers = new Map<Name, TimerHandle>();
 
-  constructor(clock: Clock, random: Random, pulse: Pulse, fired: (name: Name) => void) {
+  /** Timers whose name is in `pulses` fire with those of the other machines. */
+  constructor(clock: Clock, random: Random, pulses: ReadonlyMap<string, Pulse>, fired: (name: Name) => void) {
     this.#clock = clock;
     this.#random = random;
-    this.#pulse = pulse;
+    this.#pulses = pulses;
     this.#fired = fired;
   }
 
@@ -27,10 +28,8 @@ export class MachineTimers<Name extends string> {
       this.#timers.delete(name);
       this.#fired(name);
     };
-    this.#timers.set(
-      name,
-      name === "heartbeat" ? this.#pulse.join(delay, fire) : this.#clock.setTimer(delay, fire),
-    );
+    const pulse = this.#pulses.get(name);
+    this.#timers.set(name, pulse?.join(delay, fire) ?? this.#clock.setTimer(delay, fire));
   }
 
   cancel(name: Name): void {

@@ -178,7 +178,7 @@ export class MergingReplica {
       stepped: () => undefined,
       failed: (error) => this.fail(error),
     });
-    this.#timers = new MachineTimers(host.clock, host.random, host.pulse, (timer) =>
+    this.#timers = new MachineTimers(host.clock, host.random, host.pulses, (timer) =>
       this.#step({ type: "timer", timer }),
     );
   }

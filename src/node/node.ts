@@ -55,7 +55,7 @@ import { type OpenStorage, openStorage } from "./open-storage.ts";
 import type { NodeOptions } from "./options.ts";
 import { PeerBook, peersOf } from "./peer-book.ts";
 import { Persister } from "./persister.ts";
-import { Pulse } from "./pulse.ts";
+import { sharedPulses } from "./pulse.ts";
 import type { OrderedReplica } from "./ordered-replica.ts";
 import { ReplicaSet } from "./replica-set.ts";
 import { Request } from "./request.ts";
@@ -293,7 +293,7 @@ export class Node implements KvorumNode {
         random,
         logger,
         persister,
-        pulse: new Pulse(clock),
+        pulses: sharedPulses(clock),
         self: identity.node,
         timings: this.#options.raft,
         snapshotChunkBytes: this.#options.limits.snapshotChunkBytes,

@@ -11,7 +11,7 @@ import { bootstrap, recover } from "../protocols/raft/recovery.ts";
 import type { Applier } from "./applier.ts";
 import { OrderedReplica } from "./ordered-replica.ts";
 import type { PersistSink } from "./persister.ts";
-import { Pulse } from "./pulse.ts";
+import { sharedPulses } from "./pulse.ts";
 import { Request } from "./request.ts";
 
 const ONE = nodeId(1);
@@ -42,7 +42,7 @@ function alone(applied: (command: Uint8Array, known: readonly Operation[] | null
   const host = {
     clock,
     random: { next: () => 0, bytes: (length: number) => new Uint8Array(length) },
-    pulse: new Pulse(clock),
+    pulses: sharedPulses(clock),
     persister: { add: (sink: PersistSink, id: WriteId) => writes.push([sink, id]) },
     schedule: () => undefined,
     onLeaderChange: () => undefined,

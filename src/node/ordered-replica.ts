@@ -136,7 +136,7 @@ export class OrderedReplica {
       stepped: () => host.onStep?.(this),
       failed: (error) => this.fail(error),
     });
-    this.#timers = new MachineTimers(host.clock, host.random, host.pulse, (timer) =>
+    this.#timers = new MachineTimers(host.clock, host.random, host.pulses, (timer) =>
       this.step({ type: "timer", timer }),
     );
   }

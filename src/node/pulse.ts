@@ -2,11 +2,11 @@ import type { Millis } from "../core/machine.ts";
 import type { Clock, TimerHandle } from "../core/world.ts";
 
 /**
- * One timer for the heartbeats of all groups of a node: they are sent in one turn, hence in one write per peer, and the
- * peer answers all of them in one turn too. Without it n groups wake every node n times as often when nothing happens.
+ * One timer for what all groups of a node say now and then: it is sent in one turn, hence in one write per peer, and the
+ * peer deals with all of it in one turn too. Without it n groups wake every node n times as often.
  *
- * A beat is never late: it joins the one that is due next, which is at most `delay` away. So the first beat of a new leader
- * may come early, which costs a message and breaks no promise: leaders beat at other times as well, to confirm reads.
+ * A beat is never late: it joins the one that is due next, which is at most `delay` away. So it may come early, which costs
+ * a message and breaks no promise: leaders beat at other times as well, to confirm reads.
  */
 export class Pulse {
   readonly #clock: Clock;
@@ -35,6 +35,11 @@ export class Pulse {
     this.#due = [];
     for (const beat of due) beat.run();
   }
+}
+
+/** For the timers of machines that may come early; by their names. */
+export function sharedPulses(clock: Clock): ReadonlyMap<string, Pulse> {
+  return new Map(["heartbeat", "commit"].map((timer) => [timer, new Pulse(clock)]));
 }
 
 class Beat implements TimerHandle {

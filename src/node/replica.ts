@@ -14,7 +14,7 @@ export interface ReplicaHost {
   readonly random: Random;
   readonly logger: Logger;
   readonly persister: Persister;
-  readonly pulse: Pulse;
+  readonly pulses: ReadonlyMap<string, Pulse>;
   /** `frame`: of kind `protocol`. */
   send(to: NodeId, frame: Uint8Array): void;
   /** The replica has work for the end of this turn: `flushTurn` will be called. */
