@@ -3,13 +3,15 @@
  * and how long writes take while the node has work of its own.
  *
  *   npm run build && node bench/scale.mjs [--nodes 1|3] [--keys 10000,100000,1000000] [--ten-million]
- *                                         [--seconds 5] [--port 7900] [--no-background] [--prof FOLDER] [--json]
+ *                                         [--seconds 5] [--port 7900] [--no-background] [--serve "FLAGS"] [--prof FOLDER] [--json]
  *
  * For each number of keys (values of 100 bytes): loads up to it, waits until the nodes are idle, then 64 connections
  * overwrite keys drawn from all of them. Ratios are to a second cluster that keeps the first number of keys and is measured
  * in turn with the first, so that what else the machine does strikes both. CPU is what the kernel counted for
  * the node processes (/proc/PID/stat), so a busy machine hardly changes it: `loop` is the event loop's thread alone, the
  * rest is threads that write, compact and collect garbage.
+ *
+ * `--serve` gives the nodes options, such as "--limits-record-index-bytes=256MiB" for ten million keys.
  *
  * Then, with all keys there, writes come at a fixed rate (timed from when each was due) while nothing else happens, while
  * large values force flushes, compactions and log checkpoints, while a keyspace of 200,000 keys is dropped and purged, and
@@ -30,6 +32,7 @@ const { values: flags } = parseArgs({
     port: { type: "string", default: "7900" },
     rate: { type: "string", default: "1000" },
     background: { type: "boolean", default: true },
+    serve: { type: "string", default: "" },
     prof: { type: "string" },
     json: { type: "boolean", default: false },
   },
@@ -53,9 +56,10 @@ if (flags.prof !== undefined) {
   nodeFlags.push("--cpu-prof", `--cpu-prof-dir=${flags.prof}`);
 }
 const nodes = Number(flags.nodes);
-const cluster = new Cluster({ nodes, port: Number(flags.port), nodeFlags });
+const serving = flags.serve.split(" ").filter(Boolean);
+const cluster = new Cluster({ nodes, port: Number(flags.port), flags: serving, nodeFlags });
 /** Has as many keys as the first step, always: what the machine does meanwhile, it does to both. */
-const reference = new Cluster({ nodes, port: Number(flags.port) + 50 });
+const reference = new Cluster({ nodes, port: Number(flags.port) + 50, flags: serving });
 const first = cluster.nodes[0];
 const ROUNDS = 3;
 

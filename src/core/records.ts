@@ -7,6 +7,11 @@
  */
 export interface RecordReader {
   get(space: string, id: string): Uint8Array | undefined;
+  /**
+   * The first byte of the record, 0 of an empty one, -1 where there is none. Cheaper than reading it: for who will write
+   * whatever the rest is.
+   */
+  firstByte(space: string, id: string): number;
 }
 
 export interface RecordWriter extends RecordReader {

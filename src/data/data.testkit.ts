@@ -19,6 +19,11 @@ export class MapRecords implements RecordWriter {
     return this.spaces.get(space)?.get(id);
   }
 
+  firstByte(space: string, id: string): number {
+    const value = this.get(space, id);
+    return value === undefined ? -1 : (value[0] ?? 0);
+  }
+
   put(space: string, id: string, value: Uint8Array): void {
     this.#refuseDropped(space);
     const records = this.spaces.get(space) ?? new Map<string, Uint8Array>();

@@ -30,6 +30,9 @@ export function headerType(header: Header): number {
   return header[0]! & TYPE_MASK;
 }
 
+/** The first byte of a string's header without an expiry: nothing else belongs to such a key. */
+export const PLAIN_STRING = STRING;
+
 /** As TYPE answers. */
 export function typeName(header: Header): string {
   return TYPE_NAMES[headerType(header)] ?? "unknown";
@@ -130,6 +133,11 @@ export function withNewCollectionId(header: Header, version: number): Header {
 
 export function keySpaceOf(epoch: number): string {
   return `k${u32(epoch)}`;
+}
+
+/** Of any epoch. */
+export function isKeySpace(space: string): boolean {
+  return space.length === 5 && space.startsWith("k");
 }
 
 export function expirySpaceOf(epoch: number): string {

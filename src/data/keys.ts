@@ -15,6 +15,7 @@ import {
   newCollectionHeader,
   newElementSpace,
   newHeader,
+  PLAIN_STRING,
   STRING,
   withCount,
   type CollectionType,
@@ -38,6 +39,23 @@ export function findKeyToWrite(
   if (header === undefined || !isDue(header, context.time)) return header;
   removeKey(records, context, key, header);
   return undefined;
+}
+
+/** Stands for any string without an expiry, where nobody asks for its value or version. */
+const SOME_STRING: Header = newHeader(STRING, 0, 0, 0);
+
+/**
+ * The same for a command that replaces or removes the key, whatever its value is: that is not read if it is a string
+ * without an expiry, and `SOME_STRING` is given in its place.
+ */
+export function findKeyToReplace(
+  records: RecordWriter,
+  context: ShardContext,
+  key: string,
+): Header | undefined {
+  const first = records.firstByte(context.shard.keySpace, key);
+  if (first === PLAIN_STRING) return SOME_STRING;
+  return first < 0 ? undefined : findKeyToWrite(records, context, key);
 }
 
 /**

@@ -7,14 +7,14 @@ import type { Args, CommandSpec } from "./contract.ts";
 import { allKeys, firstKey, firstTwoKeys, readCommand, writeCommand } from "./define.ts";
 import { NO_SUCH_KEY } from "./failures.ts";
 import { expireAt, typeName, withExpiry } from "./header.ts";
-import { findKey, findKeyToWrite, forgetKey, removeKey, storeKey } from "./keys.ts";
+import { findKey, findKeyToReplace, findKeyToWrite, forgetKey, removeKey, storeKey } from "./keys.ts";
 import type { ShardContext } from "./shard-state.ts";
 
 function del(records: RecordWriter, args: Args, context: ShardContext): Reply {
   let removed = 0;
   for (const arg of args) {
     const key = binaryString(arg);
-    const header = findKeyToWrite(records, context, key);
+    const header = findKeyToReplace(records, context, key);
     if (header === undefined) continue;
     removeKey(records, context, key, header);
     removed++;

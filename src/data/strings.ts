@@ -8,7 +8,15 @@ import { allKeys, everyOtherKey, firstKey, readCommand, writeCommand } from "./d
 import { EXPIRY_UNITS, positiveExpireMoment, type ExpiryUnit } from "./expiry-time.ts";
 import { VALUE_TOO_LARGE, WRONG_TYPE, wrongArity } from "./failures.ts";
 import { bodyOffset, expireAt, stringValue, withExpiry, type Header } from "./header.ts";
-import { findKey, findKeyToWrite, isString, removeKey, storeKey, storeString } from "./keys.ts";
+import {
+  findKey,
+  findKeyToReplace,
+  findKeyToWrite,
+  isString,
+  removeKey,
+  storeKey,
+  storeString,
+} from "./keys.ts";
 import type { ShardContext } from "./shard-state.ts";
 import { parseStringOptions } from "./string-options.ts";
 
@@ -40,7 +48,7 @@ function set(records: RecordWriter, args: Args, context: ShardContext): Reply {
   if (value.length > context.maxValueBytes) return VALUE_TOO_LARGE;
   if (args.length > 2) return setWithOptions(records, args, context);
   const key = keyArg(args, 0);
-  storeString(records, context, key, findKeyToWrite(records, context, key), value, 0);
+  storeString(records, context, key, findKeyToReplace(records, context, key), value, 0);
   return OK;
 }
 
@@ -52,7 +60,8 @@ function setWithOptions(records: RecordWriter, args: Args, context: ShardContext
   if (moment instanceof Failure) return moment;
 
   const key = keyArg(args, 0);
-  const old = findKeyToWrite(records, context, key);
+  const find = options.get ? findKeyToWrite : findKeyToReplace;
+  const old = find(records, context, key);
   const previous = options.get ? valueReply(old) : null;
   if (previous instanceof Failure) return previous;
   if (condition === (old === undefined ? "xx" : "nx")) return options.get ? previous : null;
@@ -93,7 +102,7 @@ function setnx(records: RecordWriter, args: Args, context: ShardContext): Reply 
   const value = args[1]!;
   if (value.length > context.maxValueBytes) return VALUE_TOO_LARGE;
   const key = keyArg(args, 0);
-  if (findKeyToWrite(records, context, key) !== undefined) return 0;
+  if (findKeyToReplace(records, context, key) !== undefined) return 0;
   storeString(records, context, key, undefined, value, 0);
   return 1;
 }
@@ -111,7 +120,7 @@ function setExpiring(name: "setex" | "psetex", unit: ExpiryUnit): CommandSpec {
       const value = args[2]!;
       if (value.length > context.maxValueBytes) return VALUE_TOO_LARGE;
       const key = keyArg(args, 0);
-      storeString(records, context, key, findKeyToWrite(records, context, key), value, moment);
+      storeString(records, context, key, findKeyToReplace(records, context, key), value, moment);
       return OK;
     },
   });
@@ -168,7 +177,7 @@ function refusePairs(args: Args, context: ShardContext, name: "mset" | "msetnx")
 function storePairs(records: RecordWriter, args: Args, context: ShardContext): void {
   for (let i = 0; i < args.length; i += 2) {
     const key = keyArg(args, i);
-    storeString(records, context, key, findKeyToWrite(records, context, key), args[i + 1]!, 0);
+    storeString(records, context, key, findKeyToReplace(records, context, key), args[i + 1]!, 0);
   }
 }
 
@@ -183,7 +192,7 @@ function msetnx(records: RecordWriter, args: Args, context: ShardContext): Reply
   const refused = refusePairs(args, context, "msetnx");
   if (refused !== null) return refused;
   for (let i = 0; i < args.length; i += 2) {
-    if (findKeyToWrite(records, context, keyArg(args, i)) !== undefined) return 0;
+    if (findKeyToReplace(records, context, keyArg(args, i)) !== undefined) return 0;
   }
   storePairs(records, args, context);
   return 1;

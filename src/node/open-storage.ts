@@ -2,6 +2,7 @@
 import type { GroupId } from "../core/ids.ts";
 import type { LogIndex } from "../core/machine.ts";
 import { DiskError, type Done, type Store, type World } from "../core/world.ts";
+import { isKeySpace } from "../data/header.ts";
 import { type WriteAheadLog, openLog } from "../storage/log/write-ahead-log.ts";
 import { StateStore } from "../storage/state/state-store.ts";
 import type { NodeLimits } from "./options.ts";
@@ -45,7 +46,8 @@ export function openStorage(host: StorageHost, done: (storage: OpenStorage) => v
       store,
       clock,
       random,
-      limits: { overlayBytes: limits.maxOverlayBytes },
+      limits: { overlayBytes: limits.maxOverlayBytes, indexBytes: limits.recordIndexBytes },
+      isIndexed: isKeySpace,
       free: (answer: Done<number>) => disk.free(answer),
       onFlushed: (group: GroupId, index: LogIndex) => host.onFlushed(group, index),
       onFailed: (error: DiskError) => host.onFailed(error),

@@ -38,6 +38,8 @@ export interface NodeLimits {
   readonly maxInFlight: number;
   /** Applied state that has not reached the store yet; beyond it, writes are refused as overloaded. */
   readonly maxOverlayBytes: number;
+  /** Memory that tells of keys in the store what kind they are: 16 to 32 bytes a key. Of others, writing reads the record. */
+  readonly recordIndexBytes: number;
   /** Log that is not durable yet; beyond it, writes are refused as overloaded. */
   readonly maxUnsyncedBytes: number;
   /** Size of a group's log at which entries that every replica has are dropped. */
@@ -121,6 +123,7 @@ const MIB = 1024 * 1024;
 export const DEFAULT_NODE_LIMITS: NodeLimits = {
   maxInFlight: 100_000,
   maxOverlayBytes: 256 * MIB,
+  recordIndexBytes: 64 * MIB,
   maxUnsyncedBytes: 128 * MIB,
   compactAtBytes: 4 * MIB,
   compactForcedAtBytes: 64 * MIB,

@@ -361,6 +361,11 @@ const schema = z.strictObject({
       1 * MIB,
       "Applied state that has not reached the store yet; beyond it, writes are refused as overloaded.",
     ),
+    recordIndexBytes: byteCount(
+      DEFAULT_NODE_LIMITS.recordIndexBytes,
+      0,
+      "Memory that spares overwriting a key the look-up of what was there: 16 to 32 bytes a key.",
+    ),
     maxWatches: count(
       DEFAULT_NODE_LIMITS.maxWatches,
       1,

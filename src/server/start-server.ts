@@ -181,6 +181,7 @@ function nodeOptions(
     limits: {
       maxInFlight: options.limits.maxInFlight,
       maxOverlayBytes: options.limits.maxOverlayBytes,
+      recordIndexBytes: options.limits.recordIndexBytes,
       maxUnsyncedBytes: options.limits.maxUnsyncedBytes,
       maxWatches: options.limits.maxWatches,
       watchHistoryBytes: options.limits.watchHistoryBytes,

@@ -13,6 +13,8 @@ import { EMPTY } from "./group-state.ts";
 import type { GroupState, Sealed } from "./group-state.ts";
 import { appliedKey, droppedSpaceKey, RecordKeys } from "./keys.ts";
 import { Layer } from "./layer.ts";
+import { IndexChanges } from "./record-index.ts";
+import type { RecordIndex } from "./record-index.ts";
 
 export interface FlushLimits {
   /** A flush starts when the overlays of all groups together hold this many bytes, */
@@ -27,6 +29,9 @@ export interface FlushHost {
   readonly store: Store;
   readonly clock: Clock;
   readonly limits: FlushLimits;
+  readonly index: RecordIndex;
+  /** Are the records of this space in the index? */
+  isIndexed(space: string): boolean;
   groups(): Iterable<GroupState>;
   /** The layer is in the store. */
   flushed(state: GroupState, sealed: Sealed): void;
@@ -96,7 +101,12 @@ export class Flusher {
     if (!state.dirty) return;
     const layer = state.overlay;
     state.overlay = new Layer();
-    state.flushing = { layer, index: state.appliedIndex, meta: state.meta };
+    state.flushing = {
+      layer,
+      index: state.appliedIndex,
+      meta: state.meta,
+      indexChanges: new IndexChanges(),
+    };
     this.overlayBytes -= layer.bytes;
     this.flushingBytes += layer.bytes;
     this.#enqueue(state);
@@ -220,7 +230,7 @@ export class Flusher {
       if (sealed === null || state.switching) continue;
       batch.parts.push({ state, sealed, operations: [] });
       batch.bytes += sealed.layer.bytes;
-      batch.source = operationsOf(state, sealed, this.#keys);
+      batch.source = operationsOf(state, sealed, this.#keys, this.#host);
       return batch.source;
     }
     return null;
@@ -251,6 +261,7 @@ export class Flusher {
     this.writes++;
     for (const { state, sealed } of parts) {
       if (state.flushing !== sealed) continue;
+      this.#host.index.apply(sealed.indexChanges);
       state.flushing = null;
       this.flushingBytes -= sealed.layer.bytes;
       this.records += sealed.layer.records;
@@ -295,9 +306,17 @@ export function failWaiters(state: GroupState, error: DiskError): void {
   for (const waiter of waiters) waiter.run(error);
 }
 
-function* operationsOf(state: GroupState, sealed: Sealed, keys: RecordKeys): Generator<StoreOperation> {
+/** Also prepares what the index has to learn, which takes as long as making keys. */
+function* operationsOf(
+  state: GroupState,
+  sealed: Sealed,
+  keys: RecordKeys,
+  { index, isIndexed }: FlushHost,
+): Generator<StoreOperation> {
   for (const [space, changes] of sealed.layer.spaces) {
+    const indexed = isIndexed(space) ? state.indexed(space, index) : 0;
     for (const [id, value] of changes.records) {
+      if (indexed > 0) index.prepare(sealed.indexChanges, indexed, id, value);
       const key = keys.make(state.prefix, space, id);
       yield value === null ? { type: "delete", key } : { type: "put", key, value };
     }

@@ -6,6 +6,7 @@ import type { ImportProgress } from "./control.ts";
 import { recordPrefix } from "./keys.ts";
 import { Layer } from "./layer.ts";
 import type { CachePart } from "./record-cache.ts";
+import type { IndexChanges, RecordIndex } from "./record-index.ts";
 
 export const EMPTY = new Uint8Array(0);
 
@@ -14,6 +15,8 @@ export interface Sealed {
   readonly layer: Layer;
   readonly index: LogIndex;
   readonly meta: Uint8Array;
+  /** What the store's index of records has to learn once the layer is there. */
+  readonly indexChanges: IndexChanges;
 }
 
 /** Wants to know when everything up to `index` is in the store. */
@@ -33,6 +36,10 @@ export class GroupState {
   overlay = new Layer();
   flushing: Sealed | null = null;
   readonly cache: CachePart;
+  /** Spaces that are in the node's index of records, by their numbers there. */
+  readonly #indexed = new Map<string, number>();
+  /** Nothing has ever come to the store but what was noted in the index: it was empty when this process opened it. */
+  allIndexed = false;
   /** Every dropped space whose records may still be in the store. They are hidden from reads. */
   readonly dropped = new Set<string>();
   /** Those of them that stand on the store's purge list. */
@@ -71,6 +78,38 @@ export class GroupState {
 
   set meta(meta: Uint8Array | (() => Uint8Array)) {
     this.#meta = meta;
+  }
+
+  /** The number of a space in the index of this generation's records. */
+  indexed(space: string, index: RecordIndex): number {
+    let number = this.#indexed.get(space);
+    if (number === undefined) {
+      number = index.newSpace();
+      this.#indexed.set(space, number);
+    }
+    return number;
+  }
+
+  /** Nothing of a dropped space is in the store any more; what the index has of it stands under a number that nobody asks for. */
+  forgetDropped(space: string): void {
+    this.dropped.delete(space);
+    this.listed.delete(space);
+    this.#indexed.delete(space);
+  }
+
+  /** The records are those of another generation from now on; `empty`: there are none yet. */
+  adopt(generation: number, index: LogIndex, meta: Uint8Array, empty: boolean): void {
+    this.switching = false;
+    this.generation = generation;
+    this.prefix = recordPrefix(this.group, generation);
+    this.appliedIndex = this.durableIndex = index;
+    this.meta = this.durableMeta = meta;
+    this.import = null;
+    this.dropped.clear();
+    this.listed.clear();
+    this.cache.clear();
+    this.#indexed.clear();
+    this.allIndexed = empty;
   }
 
   /** The store lacks something that has been applied. */

@@ -5,14 +5,14 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Clock, DiskError, Done, Store } from "../../core/world.ts";
 import { openLevelStore } from "./level-store.ts";
-import { LIMITS, Play, step } from "./model.testkit.ts";
+import { isIndexed, LIMITS, Play, step } from "./model.testkit.ts";
 import type { Stage } from "./model.testkit.ts";
 import { StateStore } from "./state-store.ts";
 import { TestNode } from "./state.testkit.ts";
 import { call, realClock, SeededRandom } from "./world.testkit.ts";
 
 function simulatedStage(seed: number): Stage {
-  const node = new TestNode(seed, LIMITS);
+  const node = new TestNode(seed, LIMITS, isIndexed);
   return {
     get state() {
       return node.state;
@@ -73,6 +73,7 @@ async function levelStage(path: string, seed: number): Promise<Stage> {
       clock: process.clock(),
       random,
       limits: LIMITS,
+      isIndexed,
       onFlushed: (group: number, index: number) => void flushed.set(group, index),
       onFailed: (error: DiskError) => {
         throw error;

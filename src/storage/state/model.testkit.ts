@@ -17,6 +17,7 @@ import { bytes, text } from "./world.testkit.ts";
 const GROUPS = [groupId(0), groupId(7)];
 const BASES = ["", "a", "b\xff"];
 const IDS = ["", "\0", "a", "a\0", "ab", "b", "b\xff", "b\xff\xff", "c", "\x80", "\xff", "\xff\xff"];
+export const isIndexed = (space: string): boolean => !space.startsWith("b");
 export const LIMITS: Partial<StateLimits> = {
   flushBytes: 3000,
   flushAge: 40,
@@ -231,6 +232,11 @@ export class Play {
     for (const [, space, id] of entry) {
       assert.equal(text(this.#open(g).get(space, id)), model.state.get(space)?.get(id));
     }
+    this.#checkFirstBytes(
+      g,
+      model.state,
+      BASES.map((_, which) => model.space(which)),
+    );
   }
 
   async #apply(g: number, entry: Logged, index: number, pause: number): Promise<void> {
@@ -307,10 +313,20 @@ export class Play {
       ranges.map(plain),
       spaces.map((space) => plain(expectedRange(state, space, "", 1000))),
     );
+    this.#checkFirstBytes(g, state, spaces);
     const all = spaces.flatMap((space) => IDS.map((id) => [space, id] as const));
     assert.deepEqual(
       all.map(([space, id]) => text(records.get(space, id))),
       all.map(([space, id]) => state.get(space)?.get(id)),
+    );
+  }
+
+  #checkFirstBytes(g: number, state: Contents, spaces: readonly string[]): void {
+    const records = this.#open(g);
+    const all = spaces.flatMap((space) => IDS.map((id) => [space, id] as const));
+    assert.deepEqual(
+      all.map(([space, id]) => records.firstByte(space, id)),
+      all.map(([space, id]) => state.get(space)?.get(id)?.charCodeAt(0) ?? -1),
     );
   }
 

@@ -9,12 +9,17 @@ import type { Flusher } from "./flusher.ts";
 import type { GroupState } from "./group-state.ts";
 import { LookupKey } from "./keys.ts";
 import { loadRange } from "./range-load.ts";
+import { ABSENT, firstByteOf, UNKNOWN } from "./record-index.ts";
+import type { RecordIndex } from "./record-index.ts";
 
 /** What the records need from the node's state store. */
 export interface RecordsHost {
   readonly store: Store;
   readonly clock: Clock;
   readonly flusher: Flusher;
+  readonly index: RecordIndex;
+  /** Are the records of this space in the index? */
+  isIndexed(space: string): boolean;
   readonly loadBytes: number;
   entryDone(state: GroupState): void;
   fail(error: DiskError): void;
@@ -73,6 +78,29 @@ export class ShardRecords implements RecordWriter {
     const stored = this.#read(this.#key.make(state.prefix, space, id));
     if (stored !== undefined) state.cache.add(space, id, stored);
     return stored;
+  }
+
+  /** As `get`; what is in the store is looked up in memory, where the space is indexed. */
+  firstByte(space: string, id: string): number {
+    const state = this.#state;
+    const written = state.overlay.get(space, id);
+    if (written !== undefined) return firstByteOf(written);
+    if (!this.#host.isIndexed(space)) return firstByteOf(this.get(space, id));
+    if (state.dropped.size > 0 && state.dropped.has(space)) return ABSENT;
+    if (state.flushing !== null) {
+      const flushing = state.flushing.layer.get(space, id);
+      if (flushing !== undefined) return firstByteOf(flushing);
+    }
+    const { index } = this.#host;
+    const number = state.indexed(space, index);
+    const found = index.find(number, id);
+    if (found !== UNKNOWN) return found;
+    if (state.allIndexed && index.lossless) return ABSENT;
+    const cached = state.cache.get(space, id);
+    if (cached !== undefined) return firstByteOf(cached);
+    const stored = this.#read(this.#key.make(state.prefix, space, id));
+    if (stored !== undefined) index.note(number, id, stored);
+    return firstByteOf(stored);
   }
 
   put(space: string, id: string, value: Uint8Array): void {

@@ -7,7 +7,7 @@
  * Emptying a group is the same with a generation that has nothing in it.
  */
 import { CodecError } from "../../core/bytes.ts";
-import type { LogIndex, SnapshotChunk, SnapshotId } from "../../core/machine.ts";
+import type { SnapshotChunk, SnapshotId } from "../../core/machine.ts";
 import { DiskError } from "../../core/world.ts";
 import type { Clock, Done, Store, StoreOperation } from "../../core/world.ts";
 import { encodeApplied, encodeGenerations, encodeImport } from "./control.ts";
@@ -246,7 +246,7 @@ export class SnapshotImport {
         done(error, result);
       },
       () => {
-        adopt(state, generation, index, meta);
+        state.adopt(generation, index, meta, false);
         this.#host.switched(state, old);
         if (replaced !== null) this.#host.abandoned(state, replaced);
         done(null, { next: null, installed: true, refused: null });
@@ -278,7 +278,7 @@ export class SnapshotImport {
       this.#resets--;
       if (error === null) {
         state.midEntry = false;
-        adopt(state, generation, 0, EMPTY);
+        state.adopt(generation, 0, EMPTY, true);
         this.#host.switched(state, old);
         if (staged !== null) this.#host.abandoned(state, staged);
       } else {
@@ -301,19 +301,6 @@ export class SnapshotImport {
       done(error);
     });
   }
-}
-
-/** The records are those of another generation from now on. */
-function adopt(state: GroupState, generation: number, index: LogIndex, meta: Uint8Array): void {
-  state.switching = false;
-  state.generation = generation;
-  state.prefix = recordPrefix(state.group, generation);
-  state.appliedIndex = state.durableIndex = index;
-  state.meta = state.durableMeta = meta;
-  state.import = null;
-  state.dropped.clear();
-  state.listed.clear();
-  state.cache.clear();
 }
 
 /** The first piece says what snapshot it is of; later ones do not. */

@@ -17,6 +17,7 @@ import { EMPTY, GroupState } from "./group-state.ts";
 import * as keys from "./keys.ts";
 import { Purger } from "./purger.ts";
 import { RecordCache } from "./record-cache.ts";
+import { RecordIndex } from "./record-index.ts";
 import { ShardRecords } from "./records.ts";
 import { ReservedStore } from "./reserved-store.ts";
 import { takeSnapshot } from "./snapshot-export.ts";
@@ -33,6 +34,8 @@ export interface StateLimits {
   readonly overlayBytes: number;
   /** Records read from the store and kept in memory, for all groups together. */
   readonly cacheBytes: number;
+  /** The index of records' first bytes: at most so much memory, 12 bytes a record and a third to two thirds of it in use. */
+  readonly indexBytes: number;
   /** Changes of several groups share a write up to this size. It is synced, and syncs of the log wait for that. */
   readonly batchBytes: number;
   /** Left free on the volume when it is known how much is (`free`): for compaction, and for deleting. */
@@ -48,6 +51,7 @@ export const STATE_LIMITS: StateLimits = {
   flushAge: 2000,
   overlayBytes: 256 * MiB,
   cacheBytes: 64 * MiB,
+  indexBytes: 64 * MiB,
   batchBytes: MiB,
   reserveBytes: 64 * MiB,
   loadBytes: 8 * MiB,
@@ -58,6 +62,8 @@ export interface StateStoreOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: Partial<StateLimits>;
+  /** Spaces whose records are asked for their first bytes (`RecordReader.firstByte`) alone. None, if left out. */
+  readonly isIndexed?: (space: string) => boolean;
   /** Free bytes on the store's volume. Without it a full disk shows only when a write fails. */
   readonly free?: (done: Done<number>) => void;
   /** The store reflects the group's log up to `index`: the log before it is not needed for recovery any more. */
@@ -89,6 +95,8 @@ export class StateStore {
   readonly #options: StateStoreOptions;
   readonly #limits: StateLimits;
   readonly #cache: RecordCache;
+  readonly #index: RecordIndex;
+  readonly #isIndexed: (space: string) => boolean;
   readonly #flusher: Flusher;
   readonly #purger: Purger;
   readonly #groups = new Map<GroupId, Group>();
@@ -120,12 +128,16 @@ export class StateStore {
         ? options.store
         : new ReservedStore(options.store, options.free, this.#limits.reserveBytes);
     this.#cache = new RecordCache(this.#limits.cacheBytes);
+    this.#index = new RecordIndex(this.#limits.indexBytes, options.random.bytes(16));
+    this.#isIndexed = options.isIndexed ?? (() => false);
     const fail = (error: DiskError): void => this.#fail(error);
     this.#purger = new Purger({ store: this.#store, clock: options.clock, fail });
     this.#flusher = new Flusher({
       store: this.#store,
       clock: options.clock,
       limits: this.#limits,
+      index: this.#index,
+      isIndexed: this.#isIndexed,
       groups: () => [...this.#groups.values()].map((group) => group.state),
       flushed: (state, sealed) => {
         for (const space of sealed.layer.dropped) this.#purgeSpace(state, space);
@@ -269,7 +281,11 @@ export class StateStore {
 
   #group(group: GroupId): Group {
     invariant(!this.#destroyed.has(group), "the number of a destroyed group is not used again");
-    return this.#groups.get(group) ?? this.#addGroup(group, 1, 2);
+    const known = this.#groups.get(group);
+    if (known !== undefined) return known;
+    const added = this.#addGroup(group, 1, 2);
+    added.state.allIndexed = true;
+    return added;
   }
 
   #addGroup(id: GroupId, current: number, next: number): Group {
@@ -287,6 +303,8 @@ export class StateStore {
       store: this.#store,
       clock: this.#clock,
       flusher: this.#flusher,
+      index: this.#index,
+      isIndexed: this.#isIndexed,
       loadBytes: this.#limits.loadBytes,
       entryDone: () => {
         this.#flusher.entryDone(state);
@@ -314,8 +332,7 @@ export class StateStore {
       small: true,
       done: () => {
         if (state.generation !== generation) return;
-        state.dropped.delete(space);
-        state.listed.delete(space);
+        state.forgetDropped(space);
       },
     });
   }
@@ -398,7 +415,7 @@ export class StateStore {
       this.#addGroup(id, current, next);
       return;
     }
-    const { state } = this.#group(id);
+    const { state } = this.#groups.get(id) ?? this.#addGroup(id, 1, 2);
     switch (entry.kind) {
       case "applied": {
         const { index, meta } = decodeApplied(value);

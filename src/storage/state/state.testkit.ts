@@ -16,6 +16,7 @@ export class TestNode {
   readonly random: SeededRandom;
   readonly disk: SimulatedStoreDisk;
   readonly limits: Partial<StateLimits>;
+  readonly isIndexed: (space: string) => boolean;
   /** Free bytes of the volume; null: nobody asks. */
   free: number | null = null;
   state!: StateStore;
@@ -23,10 +24,11 @@ export class TestNode {
   readonly flushed = new Map<GroupId, LogIndex>();
   failure: DiskError | null = null;
 
-  constructor(seed = 1, limits: Partial<StateLimits> = {}) {
+  constructor(seed = 1, limits: Partial<StateLimits> = {}, isIndexed = (_space: string): boolean => true) {
     this.random = new SeededRandom(seed);
     this.disk = new SimulatedStoreDisk({ clock: this.clock, random: this.random });
     this.limits = limits;
+    this.isIndexed = isIndexed;
     this.start();
   }
 
@@ -52,6 +54,7 @@ export class TestNode {
       clock: this.clock,
       random: this.random,
       limits: this.limits,
+      isIndexed: this.isIndexed,
       ...(this.free === null
         ? {}
         : { free: (done: Done<number>) => this.clock.defer(() => done(null, this.free ?? 0)) }),
