@@ -3,7 +3,7 @@
  * and how long writes take while the node has work of its own.
  *
  *   npm run build && node bench/scale.mjs [--nodes 1|3] [--keys 10000,100000,1000000] [--ten-million]
- *                                         [--seconds 5] [--port 7900] [--no-background] [--serve "FLAGS"] [--prof FOLDER] [--json]
+ *                                         [--seconds 5] [--port 7900] [--no-background] [--serve=FLAGS] [--prof FOLDER] [--json]
  *
  * For each number of keys (values of 100 bytes): loads up to it, waits until the nodes are idle, then 64 connections
  * overwrite keys drawn from all of them. Ratios are to a second cluster that keeps the first number of keys and is measured
@@ -11,7 +11,7 @@
  * the node processes (/proc/PID/stat), so a busy machine hardly changes it: `loop` is the event loop's thread alone, the
  * rest is threads that write, compact and collect garbage.
  *
- * `--serve` gives the nodes options, such as "--limits-record-index-bytes=256MiB" for ten million keys.
+ * `--serve` gives the nodes options, such as --limits-record-index-bytes=256MiB for ten million keys.
  *
  * Then, with all keys there, writes come at a fixed rate (timed from when each was due) while nothing else happens, while
  * large values force flushes, compactions and log checkpoints, while a keyspace of 200,000 keys is dropped and purged, and

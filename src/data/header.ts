@@ -30,8 +30,10 @@ export function headerType(header: Header): number {
   return header[0]! & TYPE_MASK;
 }
 
-/** The first byte of a string's header without an expiry: nothing else belongs to such a key. */
-export const PLAIN_STRING = STRING;
+/** By the first byte of a header: a string without an expiry, so that nothing else belongs to the key. */
+export function isPlainString(firstByte: number): boolean {
+  return firstByte === STRING;
+}
 
 /** As TYPE answers. */
 export function typeName(header: Header): string {

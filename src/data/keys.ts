@@ -12,10 +12,10 @@ import {
   headerVersion,
   isCollection,
   isDue,
+  isPlainString,
   newCollectionHeader,
   newElementSpace,
   newHeader,
-  PLAIN_STRING,
   STRING,
   withCount,
   type CollectionType,
@@ -54,7 +54,7 @@ export function findKeyToReplace(
   key: string,
 ): Header | undefined {
   const first = records.firstByte(context.shard.keySpace, key);
-  if (first === PLAIN_STRING) return SOME_STRING;
+  if (isPlainString(first)) return SOME_STRING;
   return first < 0 ? undefined : findKeyToWrite(records, context, key);
 }
 

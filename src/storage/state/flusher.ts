@@ -13,6 +13,7 @@ import { EMPTY } from "./group-state.ts";
 import type { GroupState, Sealed } from "./group-state.ts";
 import { appliedKey, droppedSpaceKey, RecordKeys } from "./keys.ts";
 import { Layer } from "./layer.ts";
+import { SliceSize } from "./slice-size.ts";
 import { IndexChanges } from "./record-index.ts";
 import type { RecordIndex } from "./record-index.ts";
 
@@ -54,8 +55,6 @@ interface Batch {
 
 const newBatch = (): Batch => ({ parts: [], bytes: 0, source: null });
 
-/** Operations made in one turn of the event loop: some 0.2 ms, so that a flush is not felt by those who wait for an answer. */
-const SLICE = 256;
 const FIRST_RETRY: Millis = 250;
 const LAST_RETRY: Millis = 5000;
 
@@ -71,6 +70,7 @@ export class Flusher {
 
   readonly #host: FlushHost;
   readonly #keys = new RecordKeys();
+  readonly #slice: SliceSize;
   #sealed: GroupState[] = [];
   #busy = false;
   #timer: TimerHandle | null = null;
@@ -81,6 +81,7 @@ export class Flusher {
 
   constructor(host: FlushHost) {
     this.#host = host;
+    this.#slice = new SliceSize(() => host.clock.now());
   }
 
   /** An entry was applied as a whole. */
@@ -195,13 +196,14 @@ export class Flusher {
     if (!this.#sealed.includes(state)) this.#sealed.push(state);
     if (this.#busy) return;
     this.#busy = true;
+    this.#slice.ended();
     this.#host.clock.defer(() => this.#gather(newBatch()));
   }
 
   /** Takes sealed groups until the write is large enough, and makes their operations, one slice a turn. */
   #gather(batch: Batch): void {
     if (this.#failed !== null) return;
-    for (let n = 0; n < SLICE; n++) {
+    for (let left = this.#slice.next(); left > 0; left--) {
       const source = batch.source ?? this.#nextSource(batch);
       if (source === null) {
         if (batch.parts.length > 0) this.#write(batch.parts);
@@ -212,6 +214,7 @@ export class Flusher {
       if (next.done === true) batch.source = null;
       else batch.parts.at(-1)!.operations.push(next.value);
     }
+    this.#slice.ended();
     this.#host.clock.defer(() => this.#gather(batch));
   }
 

@@ -3,6 +3,7 @@ import { ClassicLevel } from "classic-level";
 import type { Snapshot } from "classic-level";
 import { DiskError } from "../../core/world.ts";
 import type { Done, Store, StoreEntry, StoreOperation, StoreRange, StoreSnapshot } from "../../core/world.ts";
+import { SliceSize } from "./slice-size.ts";
 
 export interface LevelOptions {
   /** Uncompressed blocks kept in memory. */
@@ -28,8 +29,6 @@ export const LEVEL_DEFAULTS: LevelOptions = {
   maxOpenFiles: 1000,
 };
 
-/** Operations handed to LevelDB in one turn of the event loop: some 0.3 ms. */
-const FEED = 256;
 /** Entries taken from an iterator at once. */
 const PAGE = 1024;
 const CLEAR_PAGE = 512;
@@ -161,8 +160,14 @@ class LevelStore implements Store {
    */
   async #feed(operations: readonly StoreOperation[]): Promise<void> {
     const batch = this.#db.batch();
+    const slice = new SliceSize(() => performance.now());
+    let left = slice.next();
     for (let i = 0; i < operations.length; i++) {
-      if (i > 0 && i % FEED === 0) await nextTurn();
+      if (left-- === 0) {
+        slice.ended();
+        await nextTurn();
+        left = slice.next() - 1;
+      }
       const operation = operations[i]!;
       if (operation.type === "put") batch.put(operation.key, operation.value);
       else batch.del(operation.key);

@@ -32,7 +32,7 @@ export const DATA_BUGS: readonly PlantedBug[] = [
     name: "setnx-forgets-the-condition",
     breaks: "SETNX says that the key exists, and sets it all the same.",
     file: "src/data/strings.ts",
-    find: `if (findKeyToWrite(records, context, key) !== undefined) return 0;
+    find: `if (findKeyToReplace(records, context, key) !== undefined) return 0;
   storeString(records, context, key, undefined, value, 0);
   return 1;`,
     replace: `const old = findKeyToWrite(records, context, key);
