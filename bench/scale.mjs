@@ -3,7 +3,8 @@
  * and how long writes take while the node has work of its own.
  *
  *   npm run build && node bench/scale.mjs [--nodes 1|3] [--keys 10000,100000,1000000] [--ten-million]
- *                                         [--seconds 5] [--port 7900] [--no-background] [--serve=FLAGS] [--prof FOLDER] [--json]
+ *                                         [--seconds 5] [--port 7900] [--serve=FLAGS] [--prof FOLDER] [--json]
+ *                                         [--no-background | --rate 1000 --large-rate 1500 --megabytes 200]
  *
  * For each number of keys (values of 100 bytes): loads up to it, waits until the nodes are idle, then 64 connections
  * overwrite keys drawn from all of them. Ratios are to a second cluster that keeps the first number of keys and is measured
@@ -13,7 +14,7 @@
  *
  * `--serve` gives the nodes options, such as --limits-record-index-bytes=256MiB for ten million keys.
  *
- * Then, with all keys there, writes come at a fixed rate (timed from when each was due) while nothing else happens, while
+ * Then, with all keys there, writes come at a fixed rate (`--rate`: a half of what the machine can do, or the figures are of queues) (timed from when each was due) while nothing else happens, while
  * large values force flushes, compactions and log checkpoints, while a keyspace of 200,000 keys is dropped and purged, and
  * (three nodes) while a node that lost its directory receives snapshots.
  */
@@ -31,6 +32,8 @@ const { values: flags } = parseArgs({
     seconds: { type: "string", default: "5" },
     port: { type: "string", default: "7900" },
     rate: { type: "string", default: "1000" },
+    "large-rate": { type: "string", default: "1500" },
+    megabytes: { type: "string", default: "200" },
     background: { type: "boolean", default: true },
     serve: { type: "string", default: "" },
     prof: { type: "string" },
@@ -124,11 +127,21 @@ async function compared(size, options) {
   };
 }
 
+/** Until the leaderships have come to the node that is asked, or half a minute has passed. */
+async function warm(size, of) {
+  for (let rounds = 0; rounds < 10; rounds++) {
+    await measured({ connections: CONNECTIONS, seconds: 3, keys: { count: size } }, of);
+    const { replicas } = await of.status(of.nodes[0]);
+    const here = replicas.filter(({ keyspace }) => keyspace === "default");
+    if (here.every(({ role }) => role === "leader")) return;
+  }
+  say("(some shards are led by other nodes than the one that is asked)");
+}
+
 async function step(from, size) {
   const loaded = await addKeys(from, size);
   // The compiler of the runtime has to see the path before anything is worth measuring.
-  const warming = { connections: CONNECTIONS, seconds: Math.min(SECONDS, 3), keys: { count: SIZES[0] } };
-  await Promise.all([measured(warming, reference), measured({ ...warming, keys: { count: size } })]);
+  await Promise.all([warm(SIZES[0], reference), warm(size, cluster)]);
   const settled = await settle();
   const write = await compared(size, { connections: CONNECTIONS });
   await settle();
@@ -179,9 +192,16 @@ async function background(size) {
     results.push({ ...(await under(name, size, work)), alone });
   };
   const large = { connections: 1, valueBytes: 8192, keys: { count: 20_000, prefix: "L" } };
-  const megabytes = 200;
+  const megabytes = Number(flags.megabytes);
   await next(`${megabytes} MB of large values, flushed and compacted`, async () => {
-    checked(await load({ ports: [first.port], ...large, rate: 1500, count: megabytes * 128 }));
+    checked(
+      await load({
+        ports: [first.port],
+        ...large,
+        rate: Number(flags["large-rate"]),
+        count: megabytes * 128,
+      }),
+    );
     await settleUnderLoad();
   });
   await cluster.admin({ type: "keyspace-create", spec: { name: "gone" } });
