@@ -129,7 +129,7 @@ export const DEFAULT_NODE_LIMITS: NodeLimits = {
   compactForcedAtBytes: 64 * MIB,
   logRetainBytes: 256 * MIB,
   logSegmentBytes: 16 * MIB,
-  snapshotChunkBytes: MIB,
+  snapshotChunkBytes: MIB / 4,
   watchHistoryBytes: 4 * MIB,
   watchHistoryChanges: 10_000,
   watchTotalBytes: 128 * MIB,

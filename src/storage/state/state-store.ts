@@ -10,6 +10,7 @@ import type { GroupId } from "../../core/ids.ts";
 import type { LogIndex, Millis, SnapshotChunk, SnapshotId } from "../../core/machine.ts";
 import { DiskError } from "../../core/world.ts";
 import type { Clock, Done, Random, Store, StoreEntry } from "../../core/world.ts";
+import { OperationQueue } from "../disk/operation-queue.ts";
 import { decodeApplied, decodeFormat, decodeGenerations, decodeImport } from "./control.ts";
 import { encodeFormat, FORMAT_VERSION } from "./control.ts";
 import { failWaiters, Flusher } from "./flusher.ts";
@@ -100,6 +101,8 @@ export class StateStore {
   readonly #flusher: Flusher;
   readonly #purger: Purger;
   readonly #groups = new Map<GroupId, Group>();
+  /** Of snapshots that are being read. */
+  readonly #pages = new OperationQueue();
   /** Destroyed groups: their numbers are never used again. */
   readonly #destroyed = new Set<GroupId>();
   /** Makes the ids of this process' snapshots unlike all others. */
@@ -215,7 +218,7 @@ export class StateStore {
         return;
       }
       const id = `${this.#snapshotPrefix}-${++this.#snapshots}`;
-      const handle = takeSnapshot(this.#store, this.#clock, state, id);
+      const handle = takeSnapshot(this.#store, this.#clock, state, id, this.#pages);
       this.#clock.defer(() => done(null, handle));
     });
   }
