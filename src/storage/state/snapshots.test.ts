@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import type { SnapshotId } from "../../core/machine.ts";
+import type { Store } from "../../core/world.ts";
 import type { ImportResult } from "./snapshot-import.ts";
 import type { ExportedChunk, SnapshotHandle } from "./snapshot-export.ts";
+import { StateStore } from "./state-store.ts";
 import { apply, applyDrop, everything, G1, G2, shown, TestNode } from "./state.testkit.ts";
 import { bytes, text } from "./world.testkit.ts";
 
@@ -459,4 +461,48 @@ test("crashes at every step of a transfer: it goes on where it was, and the stat
   }
   expect(resumed).toBeGreaterThan(5);
   expect(outcomes).toContain("oldnew");
+});
+
+test("pages of several snapshots are read one at a time, with time in between for everything else", () => {
+  const node = sender();
+  node.flush();
+  node.crash();
+  const store = node.wait<Store>((done) => node.disk.open(done));
+  const starts: number[] = [];
+  let reading = 0;
+  let most = 0;
+  const watched: Store = {
+    get: (key) => store.get(key),
+    write: (operations, done) => store.write(operations, done),
+    clear: (from, to, done) => store.clear(from, to, done),
+    snapshot: () => store.snapshot(),
+    close: (done) => store.close(done),
+    range: (range, done) => {
+      starts.push(node.clock.now());
+      most = Math.max(most, ++reading);
+      store.range(range, (error, page) => {
+        reading--;
+        done(error, page);
+      });
+    },
+  };
+  node.state = node.wait<StateStore>((done) => StateStore.open(node.options(watched), done));
+  const handles = [exported(node), exported(node), exported(node)];
+  const whole = contents(node);
+  starts.length = 0;
+  most = 0;
+  let left = handles.length;
+  for (const handle of handles)
+    handle.read(START, 10_000, (error, chunk) => {
+      expect([error, chunk?.next]).toEqual([null, null]);
+      left--;
+    });
+  node.clock.runUntil(() => left === 0);
+  // Two pages each: the dropped space in the middle is skipped.
+  expect(starts).toHaveLength(6);
+  expect(most).toBe(1);
+  const apart = starts.slice(1).map((at, i) => at - starts[i]!);
+  expect(Math.min(...apart)).toBeGreaterThanOrEqual(3);
+  for (const handle of handles) handle.release();
+  expect(contents(node)).toEqual(whole);
 });
