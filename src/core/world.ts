@@ -113,8 +113,11 @@ export interface Store {
     range: StoreRange,
     done: Done<{ readonly entries: readonly StoreEntry[]; readonly more: boolean }>,
   ): void;
-  /** Deletes every key in [from, to). Not atomic; safe to repeat. */
-  clear(from: Uint8Array, to: Uint8Array, done: Done): void;
+  /**
+   * Deletes the first keys of [from, to), some hundreds, and answers from where to go on: null when nothing is left. Not
+   * atomic; safe to repeat.
+   */
+  clear(from: Uint8Array, to: Uint8Array, done: Done<Uint8Array | null>): void;
   snapshot(): StoreSnapshot;
   close(done: Done): void;
 }

@@ -3,6 +3,7 @@ import { ClassicLevel } from "classic-level";
 import type { Snapshot } from "classic-level";
 import { DiskError } from "../../core/world.ts";
 import type { Done, Store, StoreEntry, StoreOperation, StoreRange, StoreSnapshot } from "../../core/world.ts";
+import { successor } from "./keys.ts";
 import { SliceSize } from "./slice-size.ts";
 
 export interface LevelOptions {
@@ -114,7 +115,7 @@ class LevelStore implements Store {
     void settle(this.#range(range), this.#path, done);
   }
 
-  clear(from: Uint8Array, to: Uint8Array, done: Done): void {
+  clear(from: Uint8Array, to: Uint8Array, done: Done<Uint8Array | null>): void {
     void settle(this.#clear(from, to), this.#path, done);
   }
 
@@ -205,24 +206,16 @@ class LevelStore implements Store {
     }
   }
 
-  /**
-   * In steps, so that closing never waits for a range of millions. The iterator keeps its place, because one that starts
-   * anew has to skip over everything that was deleted before it.
-   */
-  async #clear(from: Uint8Array, to: Uint8Array): Promise<void> {
+  /** Goes on behind what was deleted before: starting anew it would have to skip over all of that. */
+  async #clear(from: Uint8Array, to: Uint8Array): Promise<Uint8Array | null> {
     const iterator = this.#db.keys({ gte: from, lt: to, highWaterMarkBytes: 1024 * 1024 });
-    try {
-      for (;;) {
-        const keys = await iterator.nextv(CLEAR_PAGE);
-        const first = keys[0];
-        const last = keys.at(-1);
-        if (first === undefined || last === undefined) return;
-        if (this.#failed !== null) throw this.#failed;
-        await this.#db.clear({ gte: first, lte: last });
-      }
-    } finally {
-      await iterator.close();
-    }
+    const keys = await iterator.nextv(CLEAR_PAGE).finally(() => iterator.close());
+    const first = keys[0];
+    const last = keys.at(-1);
+    if (first === undefined || last === undefined) return null;
+    if (this.#failed !== null) throw this.#failed;
+    await this.#db.clear({ gte: first, lte: last });
+    return successor(last);
   }
 }
 

@@ -41,7 +41,8 @@ export class Purger {
   #busy = false;
   #stopped = false;
   readonly #idle: (() => void)[] = [];
-  #retry: TimerHandle | null = null;
+  /** Between two steps, or until the next attempt. */
+  #timer: TimerHandle | null = null;
 
   constructor(host: PurgeHost) {
     this.#host = host;
@@ -60,12 +61,12 @@ export class Purger {
     this.#host.clock.defer(() => this.#next());
   }
 
-  /** Calls back when nothing of it is under way any more. What is left goes on after the next start. */
+  /** Calls back when nothing of it is under way any more, soon. What is left goes on after the next start. */
   stop(done: () => void): void {
     this.#stopped = true;
-    if (this.#retry !== null) {
-      this.#retry.cancel();
-      this.#retry = null;
+    if (this.#timer !== null) {
+      this.#timer.cancel();
+      this.#timer = null;
       this.#busy = false;
     }
     if (this.#busy) this.#idle.push(done);
@@ -113,20 +114,34 @@ export class Purger {
     }
   }
 
+  /** Step by step, with a pause after each that is as long as it took: at most half of what the store can do is spent on it. */
   #purgeLarge(item: PurgeItem): void {
-    const clearNext = (i: number): void => {
-      const range = item.ranges[i];
-      if (range === undefined) {
-        this.#write([{ type: "delete", key: item.entry }], [item]);
-        return;
-      }
-      this.#host.store.clear(range.from, range.to, (error) => {
+    const { store, clock } = this.#host;
+    const clear = (which: number, from: Uint8Array): void => {
+      const began = clock.now();
+      store.clear(from, item.ranges[which]!.to, (error, next) => {
         if (error !== null) this.#failed(error, [item]);
+        // What is left stands on the list, for the next start.
         else if (this.#stopped) this.#next();
-        else clearNext(i + 1);
+        else if (next !== null && next !== undefined)
+          this.#after(clock.now() - began, () => clear(which, next));
+        else beginRange(which + 1);
       });
     };
-    clearNext(0);
+    const beginRange = (which: number): void => {
+      const range = item.ranges[which];
+      if (range !== undefined) clear(which, range.from);
+      else this.#write([{ type: "delete", key: item.entry }], [item]);
+    };
+    beginRange(0);
+  }
+
+  /** Unless it is stopped before. */
+  #after(delay: Millis, run: () => void): void {
+    this.#timer = this.#host.clock.setTimer(delay, () => {
+      this.#timer = null;
+      run();
+    });
   }
 
   #write(operations: readonly StoreOperation[], items: readonly PurgeItem[]): void {
@@ -155,9 +170,6 @@ export class Purger {
       return;
     }
     for (const item of items) if (!this.#large.includes(item)) this.#large.push(item);
-    this.#retry = this.#host.clock.setTimer(RETRY, () => {
-      this.#retry = null;
-      this.#next();
-    });
+    this.#after(RETRY, () => this.#next());
   }
 }

@@ -47,7 +47,7 @@ export class ReservedStore implements Store {
     this.#store.range(range, done);
   }
 
-  clear(from: Uint8Array, to: Uint8Array, done: Done): void {
+  clear(from: Uint8Array, to: Uint8Array, done: Done<Uint8Array | null>): void {
     this.#store.clear(from, to, done);
   }
 

@@ -2,7 +2,7 @@
  * The twin of the level store in the simulated world. The disk outlives its node: what was written is there when the
  * store is opened again, and a crash decides by chance how much of what was under way is.
  */
-import { binaryString } from "../../core/bytes.ts";
+import { binaryBytes, binaryString } from "../../core/bytes.ts";
 import { DiskError } from "../../core/world.ts";
 import type {
   Clock,
@@ -15,6 +15,7 @@ import type {
   StoreSnapshot,
 } from "../../core/world.ts";
 import type { Millis } from "../../core/machine.ts";
+import { successor } from "./keys.ts";
 import { SortedMap } from "./sorted-map.ts";
 import type { SortedView } from "./sorted-map.ts";
 
@@ -218,23 +219,21 @@ class SimulatedStore implements Store {
     });
   }
 
-  clear(from: Uint8Array, to: Uint8Array, done: Done): void {
+  clear(from: Uint8Array, to: Uint8Array, done: Done<Uint8Array | null>): void {
     if (this.#refusesWhenClosed(done)) return;
-    const view = this.#map.view();
-    const rest = [...view.range(binaryString(from), binaryString(to))];
-    const step = (): void => {
+    this.#disk.after(this, () => {
       if (this.#failed !== null) {
         done(this.#failed);
         return;
       }
-      for (const { id } of rest.splice(0, CLEAR_PAGE)) {
+      const first = [...this.#map.view().range(binaryString(from), binaryString(to))].slice(0, CLEAR_PAGE);
+      for (const { id } of first) {
         this.#disk.counts.deletes++;
         this.#map.delete(id);
       }
-      if (rest.length === 0) done(null);
-      else this.#disk.after(this, step);
-    };
-    this.#disk.after(this, step);
+      const last = first.at(-1);
+      done(null, last === undefined ? null : successor(binaryBytes(last.id)));
+    });
   }
 
   snapshot(): StoreSnapshot {

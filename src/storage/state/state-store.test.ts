@@ -318,6 +318,41 @@ test("a dropped space is gone at once, for good, and from the disk in the backgr
   expect(node.state.stats().purgePending).toBe(0);
 });
 
+test.each([
+  ["in a pause", 0],
+  ["in a step", 1],
+])(
+  "a long purge leaves time between its steps, and closing %s ends it; it goes on after the next start",
+  (_, more) => {
+    const node = new TestNode();
+    const records = node.state.openGroup(G1);
+    records.begin();
+    for (let i = 0; i < 2000; i++) records.put("s", `${i}`, bytes("x"));
+    records.applied(1, bytes(""));
+    node.flush();
+    applyDrop(records, "s");
+    node.flush();
+    const { counts } = node.disk;
+    const moments: number[] = [];
+    for (let deleted = 0; counts.deletes < 1000;) {
+      node.clock.step();
+      if (counts.deletes > deleted) moments.push(node.clock.now());
+      deleted = counts.deletes;
+    }
+    const apart = moments.slice(1).map((at, i) => at - moments[i]!);
+    // This disk takes half a millisecond at least for a step, and so does the pause.
+    expect(Math.min(...apart)).toBeGreaterThanOrEqual(1);
+    for (let i = 0; i < more; i++) node.clock.step();
+    node.wait<void>((done) => node.state.close(done));
+    expect(counts.deletes).toBeLessThan(1200);
+    node.start();
+    expect(node.state.stats().purgePending).toBe(1);
+    node.purge();
+    expect(node.state.openGroup(G1).get("s", "1999")).toBeUndefined();
+    expect(counts.deletes).toBeGreaterThanOrEqual(2000);
+  },
+);
+
 test("on a full disk what was dropped waits, and is deleted when there is space", () => {
   const node = new TestNode();
   const records = node.state.openGroup(G1);
