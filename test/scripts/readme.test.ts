@@ -1,10 +1,10 @@
 /** README.md does what it says: its commands are typed into a cluster as `npm start` runs it, its TypeScript is compiled and run. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { freePorts } from "../../src/chaos/free-ports.ts";
 import { formatReply } from "../../src/cli/resp/format-reply.ts";
 import { connectFirst } from "../../src/cli/resp/resp-client.ts";
 import {
@@ -37,7 +37,7 @@ let page = "";
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "kvorum-readme-"));
-  base = await freeBase();
+  base = (await freePorts(24))[0]!;
   cluster = spawn(process.execPath, [MAIN, "dev", "--base-port", String(base)], { cwd: folder });
   cluster.stdout!.on("data", (chunk) => (page += String(chunk)));
   cluster.stderr!.on("data", (chunk) => (page += String(chunk)));
@@ -58,24 +58,6 @@ afterAll(async () => {
   }
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** Three nodes' ports in a row, among those that the system does not hand out by itself. */
-async function freeBase(): Promise<number> {
-  for (;;) {
-    const base = 10_000 + Math.floor(Math.random() * 2_000) * 10;
-    const offsets = [0, 1, 2, 10, 11, 12, 20, 21, 22];
-    const free = await Promise.all(offsets.map((offset) => isFree(base + offset)));
-    if (free.every(Boolean)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  const probe = createServer();
-  return new Promise((resolve) => {
-    probe.once("error", () => resolve(false));
-    probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(true)));
-  });
-}
 
 /** What the command prints; null: it is tried elsewhere. Throws when it fails, or when nobody has decided how to try it. */
 async function type(command: string): Promise<string | null> {

@@ -31,6 +31,19 @@ test("of what this process has flushed, and of what never was, the store is not 
   expect(asked).toBe(0);
 });
 
+test("without memory for it the store is asked each time, and nothing counts as absent unasked", () => {
+  const node = new TestNode(1, { ...NO_CACHE, indexBytes: 0 });
+  const records = node.state.openGroup(G1);
+  apply(records, ["a", "1", "one"]);
+  node.flush();
+  const found: number[] = [];
+  const asked = lookUps(node, () => {
+    for (const id of ["1", "1", "never"]) found.push(records.firstByte("a", id));
+  });
+  expect(found).toEqual([byte("o"), byte("o"), NOTHING]);
+  expect(asked).toBe(3);
+});
+
 test("after a restart the store is asked once for each record that it has", () => {
   const node = new TestNode(1, NO_CACHE);
   apply(node.state.openGroup(G1), ["a", "1", "one"]);

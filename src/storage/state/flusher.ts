@@ -31,8 +31,6 @@ export interface FlushHost {
   readonly clock: Clock;
   readonly limits: FlushLimits;
   readonly index: RecordIndex;
-  /** Are the records of this space in the index? */
-  isIndexed(space: string): boolean;
   groups(): Iterable<GroupState>;
   /** The layer is in the store. */
   flushed(state: GroupState, sealed: Sealed): void;
@@ -314,10 +312,10 @@ function* operationsOf(
   state: GroupState,
   sealed: Sealed,
   keys: RecordKeys,
-  { index, isIndexed }: FlushHost,
+  { index }: FlushHost,
 ): Generator<StoreOperation> {
   for (const [space, changes] of sealed.layer.spaces) {
-    const indexed = isIndexed(space) ? state.indexed(space, index) : 0;
+    const indexed = index.covers(space) ? state.indexed(space, index) : 0;
     for (const [id, value] of changes.records) {
       if (indexed > 0) index.prepare(sealed.indexChanges, indexed, id, value);
       const key = keys.make(state.prefix, space, id);

@@ -6,10 +6,11 @@ import { SeededRandom } from "./world.testkit.ts";
 
 const KEY = Uint8Array.from({ length: 16 }, (_, i) => i);
 const MiB = 1024 * 1024;
+const ALL = (): boolean => true;
 const headed = (byte: number): Uint8Array => Uint8Array.of(byte, 1, 2);
 
 test("what was noted is found, by space and id; what was not is unknown", () => {
-  const index = new RecordIndex(MiB, KEY);
+  const index = new RecordIndex(MiB, KEY, ALL);
   const [one, two] = [index.newSpace(), index.newSpace()];
   index.note(one, "a", headed(7));
   index.note(one, "", headed(255));
@@ -22,7 +23,7 @@ test("what was noted is found, by space and id; what was not is unknown", () => 
 });
 
 test("prepared changes are known once they are applied", () => {
-  const index = new RecordIndex(MiB, KEY);
+  const index = new RecordIndex(MiB, KEY, ALL);
   const space = index.newSpace();
   index.note(space, "gone", headed(1));
   const changes = new IndexChanges();
@@ -41,7 +42,7 @@ test("random notes and removals agree with a map", () => {
   const property = fc.property(
     fc.array(change, { minLength: 20_000, maxLength: 40_000, size: "max" }),
     (changes) => {
-      const index = new RecordIndex(4 * MiB, KEY);
+      const index = new RecordIndex(4 * MiB, KEY, ALL);
       const space = index.newSpace();
       const model = new Map<number, number>();
       for (const [id, byte] of changes) {
@@ -59,7 +60,7 @@ test("random notes and removals agree with a map", () => {
 });
 
 test("a full index forgets some, says nothing wrong, and says that it has forgotten", () => {
-  const index = new RecordIndex(MiB, KEY);
+  const index = new RecordIndex(MiB, KEY, ALL);
   const space = index.newSpace();
   const random = new SeededRandom(5);
   const model = new Map<number, number>();
@@ -82,12 +83,10 @@ test("a full index forgets some, says nothing wrong, and says that it has forgot
   expect(index.lossless).toBe(false);
 });
 
-test("without memory nothing is kept, and nothing is taken for absent", () => {
-  const index = new RecordIndex(0, KEY);
-  const space = index.newSpace();
-  index.note(space, "a", headed(1));
-  expect(index.find(space, "a")).toBe(UNKNOWN);
-  expect(index).toMatchObject({ entries: 0, lossless: false });
+test("without memory no space is covered", () => {
+  expect(new RecordIndex(MiB, KEY, (space) => space === "a").covers("a")).toBe(true);
+  expect(new RecordIndex(MiB, KEY, (space) => space === "a").covers("b")).toBe(false);
+  expect(new RecordIndex(0, KEY, ALL).covers("a")).toBe(false);
 });
 
 test("every bit of salt, text and key changes about half of the bits of the hash", () => {

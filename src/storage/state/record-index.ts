@@ -55,25 +55,34 @@ export class RecordIndex {
   readonly #hash: KeyedHash;
   readonly #tables = Array.from({ length: TABLES }, () => new Table());
   readonly #maxSlots: number;
+  readonly #covers: (space: string) => boolean;
   #spaces = 0;
-  #entries = 0;
   /** Nothing was ever pushed out: what is not here was not added, or was removed again. */
   #lossless = true;
 
-  /** `key`: 16 secret bytes. The memory is `limitBytes` at most, and some 200 KiB at least; 0: nothing is kept. */
-  constructor(limitBytes: number, key: Uint8Array) {
+  /**
+   * `key`: 16 secret bytes. `covers`: of these spaces, the records are indexed. The memory is `limitBytes` at most, and 200 KiB
+   * at least; with 0 nothing is covered.
+   */
+  constructor(limitBytes: number, key: Uint8Array, covers: (space: string) => boolean) {
     this.#hash = new KeyedHash(key);
-    let slots = limitBytes === 0 ? 0 : FIRST_SLOTS;
-    while (slots > 0 && slots * 2 * ENTRY_BYTES * TABLES <= limitBytes) slots *= 2;
+    this.#covers = limitBytes === 0 ? () => false : covers;
+    let slots = FIRST_SLOTS;
+    while (slots * 2 * ENTRY_BYTES * TABLES <= limitBytes) slots *= 2;
     this.#maxSlots = slots;
   }
 
   get entries(): number {
-    return this.#entries;
+    return this.#tables.reduce((sum, table) => sum + table.entries, 0);
   }
 
   get lossless(): boolean {
-    return this.#lossless && this.#maxSlots > 0;
+    return this.#lossless;
+  }
+
+  /** Are the records of this space indexed? */
+  covers(space: string): boolean {
+    return this.#covers(space);
   }
 
   /** Numbers one space of one generation of one group. */
@@ -85,14 +94,8 @@ export class RecordIndex {
   find(space: number, id: string): number {
     const { first, second, third } = this.#hashed(space, id);
     const { words } = this.#tables[second >>> 24]!;
-    const last = words.length / WORDS - 1;
-    for (let slot = first & last; ; slot = (slot + 1) & last) {
-      const at = slot * WORDS;
-      const found = words[at]!;
-      if (found === 0) return UNKNOWN;
-      if (found === first && words[at + 1] === second && (words[at + 2]! & ~0xff) === third)
-        return words[at + 2]! & 0xff;
-    }
+    const at = slotOf(words, first, second, third) * WORDS;
+    return words[at] === 0 ? UNKNOWN : words[at + 2]! & 0xff;
   }
 
   /** The store has this record, or (null) has it no more. */
@@ -125,49 +128,27 @@ export class RecordIndex {
   }
 
   #set(first: number, second: number, third: number, byte: number): void {
-    if (this.#maxSlots === 0) return;
     const table = this.#tables[second >>> 24]!;
     const { words } = table;
-    const last = table.slots - 1;
-    let slot = first & last;
-    for (; words[slot * WORDS] !== 0; slot = (slot + 1) & last) {
-      const at = slot * WORDS;
-      if (words[at] !== first || words[at + 1] !== second || (words[at + 2]! & ~0xff) !== third) continue;
-      if (byte === ABSENT) this.#remove(table, slot);
-      else words[at + 2] = third | byte;
-      return;
-    }
-    if (byte === ABSENT) return;
-    if (table.entries * 4 < table.slots * FULL_QUARTERS) {
+    const slot = slotOf(words, first, second, third);
+    const isThere = words[slot * WORDS] !== 0;
+    if (byte === ABSENT) {
+      if (isThere) remove(table, slot);
+    } else if (isThere) {
+      words[slot * WORDS + 2] = third | byte;
+    } else if (table.entries * 4 < table.slots * FULL_QUARTERS) {
       put(words, slot, first, second, third | byte);
       table.entries++;
-      this.#entries++;
     } else if (table.slots < this.#maxSlots) {
       grow(table);
       this.#set(first, second, third, byte);
     } else {
       this.#lossless = false;
-      let victim = first & last;
-      while (words[victim * WORDS] === 0) victim = (victim + 1) & last;
-      this.#remove(table, victim);
+      let victim = first & (table.slots - 1);
+      while (words[victim * WORDS] === 0) victim = (victim + 1) & (table.slots - 1);
+      remove(table, victim);
       this.#set(first, second, third, byte);
     }
-  }
-
-  /** Moves those behind it up, as far as that brings them nearer to where they belong. */
-  #remove(table: Table, slot: number): void {
-    const { words } = table;
-    const last = table.slots - 1;
-    let gap = slot;
-    for (let next = (gap + 1) & last; words[next * WORDS] !== 0; next = (next + 1) & last) {
-      const home = words[next * WORDS]! & last;
-      if (((next - home) & last) < ((next - gap) & last)) continue;
-      words.copyWithin(gap * WORDS, next * WORDS, (next + 1) * WORDS);
-      gap = next;
-    }
-    words[gap * WORDS] = 0;
-    table.entries--;
-    this.#entries--;
   }
 }
 
@@ -180,6 +161,31 @@ function put(words: Int32Array, slot: number, first: number, second: number, res
   words[at] = first;
   words[at + 1] = second;
   words[at + 2] = rest;
+}
+
+/** Where the entry stands, or else the free slot where it belongs. */
+function slotOf(words: Int32Array, first: number, second: number, third: number): number {
+  const last = words.length / WORDS - 1;
+  for (let slot = first & last; ; slot = (slot + 1) & last) {
+    const at = slot * WORDS;
+    if (words[at] === 0) return slot;
+    if (words[at] === first && words[at + 1] === second && (words[at + 2]! & ~0xff) === third) return slot;
+  }
+}
+
+/** Moves those behind it up, as far as that brings them nearer to where they belong. */
+function remove(table: Table, slot: number): void {
+  const { words } = table;
+  const last = table.slots - 1;
+  let gap = slot;
+  for (let next = (gap + 1) & last; words[next * WORDS] !== 0; next = (next + 1) & last) {
+    const home = words[next * WORDS]! & last;
+    if (((next - home) & last) < ((next - gap) & last)) continue;
+    words.copyWithin(gap * WORDS, next * WORDS, (next + 1) * WORDS);
+    gap = next;
+  }
+  words[gap * WORDS] = 0;
+  table.entries--;
 }
 
 function grow(table: Table): void {

@@ -18,8 +18,6 @@ export interface RecordsHost {
   readonly clock: Clock;
   readonly flusher: Flusher;
   readonly index: RecordIndex;
-  /** Are the records of this space in the index? */
-  isIndexed(space: string): boolean;
   readonly loadBytes: number;
   entryDone(state: GroupState): void;
   fail(error: DiskError): void;
@@ -85,13 +83,13 @@ export class ShardRecords implements RecordWriter {
     const state = this.#state;
     const written = state.overlay.get(space, id);
     if (written !== undefined) return firstByteOf(written);
-    if (!this.#host.isIndexed(space)) return firstByteOf(this.get(space, id));
+    const { index } = this.#host;
+    if (!index.covers(space)) return firstByteOf(this.get(space, id));
     if (state.dropped.size > 0 && state.dropped.has(space)) return ABSENT;
     if (state.flushing !== null) {
       const flushing = state.flushing.layer.get(space, id);
       if (flushing !== undefined) return firstByteOf(flushing);
     }
-    const { index } = this.#host;
     const number = state.indexed(space, index);
     const found = index.find(number, id);
     if (found !== UNKNOWN) return found;

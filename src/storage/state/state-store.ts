@@ -97,7 +97,6 @@ export class StateStore {
   readonly #limits: StateLimits;
   readonly #cache: RecordCache;
   readonly #index: RecordIndex;
-  readonly #isIndexed: (space: string) => boolean;
   readonly #flusher: Flusher;
   readonly #purger: Purger;
   readonly #groups = new Map<GroupId, Group>();
@@ -131,8 +130,8 @@ export class StateStore {
         ? options.store
         : new ReservedStore(options.store, options.free, this.#limits.reserveBytes);
     this.#cache = new RecordCache(this.#limits.cacheBytes);
-    this.#index = new RecordIndex(this.#limits.indexBytes, options.random.bytes(16));
-    this.#isIndexed = options.isIndexed ?? (() => false);
+    const { isIndexed = () => false } = options;
+    this.#index = new RecordIndex(this.#limits.indexBytes, options.random.bytes(16), isIndexed);
     const fail = (error: DiskError): void => this.#fail(error);
     this.#purger = new Purger({ store: this.#store, clock: options.clock, fail });
     this.#flusher = new Flusher({
@@ -140,7 +139,6 @@ export class StateStore {
       clock: options.clock,
       limits: this.#limits,
       index: this.#index,
-      isIndexed: this.#isIndexed,
       groups: () => [...this.#groups.values()].map((group) => group.state),
       flushed: (state, sealed) => {
         for (const space of sealed.layer.dropped) this.#purgeSpace(state, space);
@@ -307,7 +305,6 @@ export class StateStore {
       clock: this.#clock,
       flusher: this.#flusher,
       index: this.#index,
-      isIndexed: this.#isIndexed,
       loadBytes: this.#limits.loadBytes,
       entryDone: () => {
         this.#flusher.entryDone(state);
