@@ -35,7 +35,7 @@ export interface StateLimits {
   readonly overlayBytes: number;
   /** Records read from the store and kept in memory, for all groups together. */
   readonly cacheBytes: number;
-  /** The index of records' first bytes: at most so much memory, 12 bytes a record and a third to two thirds of it in use. */
+  /** The index of records' first bytes: at most so much memory, 12 bytes a record, three to six eighths of it in use. */
   readonly indexBytes: number;
   /** Changes of several groups share a write up to this size. It is synced, and syncs of the log wait for that. */
   readonly batchBytes: number;
